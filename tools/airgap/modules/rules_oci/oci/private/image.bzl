@@ -1,6 +1,6 @@
 """An image made from layers alone."""
 
-load(":attributes.bzl", "common_attributes", "lines_file", "pairs_file", "set_file", "words_file")
+load(":attributes.bzl", "common_attributes", "pairs_file", "set_file", "words_file")
 load(":digest.bzl", "digest")
 load(":tool.bzl", "TOOL_ATTRS")
 

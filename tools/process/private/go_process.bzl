@@ -1,0 +1,109 @@
+"""A process written in Go."""
+
+load("@rules_go//go:def.bzl", "go_binary")
+load("//tools/deps:defs.bzl", "layering_test")
+load(":build_info.bzl", "build_info")
+load(":image.bzl", "process_image")
+
+# What the image of each kind of process may weigh, compressed, in KiB: 5.0, 3.5 and 4.5 MB. docs/images.md says why.
+_MAX_KIB = {
+    "grpc": 4882,
+    "migrate": 3417,
+    "rest": 4394,
+    "worker": 4882,
+}
+
+_MODULE = "github.com/soketsugo/soketsugo"
+
+# What the binary of each kind must not link, whoever brings it in.
+_NO_SQLITE = {"modernc.org/sqlite": "the embedded database is for development; images hold PostgreSQL only"}
+_NO_GRPC = {"google.golang.org/grpc": "gRPC is another process's transport"}
+_NO_REST = {"github.com/gorilla/mux": "REST is another process's transport"}
+_NO_MIGRATIONS = {_MODULE + "/migrations": "only migrate changes the schema"}
+
+def _forbidden(kind, service):
+    if kind == "grpc":
+        return _NO_SQLITE | _NO_REST | _NO_MIGRATIONS
+    if kind == "rest":
+        return _NO_SQLITE | _NO_GRPC | _NO_MIGRATIONS
+    if kind == "worker":
+        return _NO_SQLITE | _NO_REST | _NO_MIGRATIONS
+    return _NO_SQLITE | _NO_GRPC | _NO_REST | {
+        "%s/libs/%s" % (_MODULE, service): "a released migration must not change meaning with today's code",
+    }
+
+# Without the symbol table and DWARF, which the function names of a stack trace do not need.
+_LINK_OPTIONS = ["-s", "-w"]
+
+# The build tag that links the embedded database too; see libs/playbook/store/open.
+_EMBEDDED_TAGS = ["grpcnotrace", "sqlite"]
+
+def go_process(
+        name,
+        embed,
+        description,
+        kind = None,
+        service = None,
+        max_kib = None,
+        visibility = None):
+    """One process of a service: its binary, its image, and what is done with them.
+
+    Gazelle writes the call (see the map_kind directive in a process's BUILD file). Beside the targets of
+    process_image, `:<name>` is the static, stripped binary, and `:<name>_embedded` the same with the embedded
+    database, which no image holds. `:<name>_layering_test` holds what the kind of process must not link.
+
+    Args:
+      name: the process's name, as its folder's.
+      embed: the library with package main.
+      description: what the process does, in a sentence; it becomes a label of the image.
+      kind: "grpc", "rest", "migrate" or "worker"; the name where it is one of these.
+      service: the service that the process belongs to; from the folder services/<service>/<name>.
+      max_kib: the largest compressed size of the image, in KiB; by kind.
+      visibility: who may use the binary and the image.
+    """
+    kind = kind or name
+    if kind not in _MAX_KIB:
+        fail("go_process(name = %r): kind = %r: take one of %s" % (name, kind, ", ".join(sorted(_MAX_KIB))))
+    if len(embed) != 1:
+        fail("go_process(name = %r): embed = %r: take the one library with package main" % (name, embed))
+    if not service:
+        folders = native.package_name().split("/")
+        if len(folders) != 3 or folders[0] != "services":
+            fail("go_process(name = %r): service: name it, as //%s is not of the form //services/<service>/<process>" %
+                 (name, native.package_name()))
+        service = folders[1]
+
+    build_info(
+        name = name + "_build_info",
+        library = embed[0],
+        tags = ["manual"],
+    )
+    go_binary(
+        name = name,
+        embed = [":%s_build_info" % name],
+        gc_linkopts = _LINK_OPTIONS,
+        visibility = visibility,
+    )
+    layering_test(
+        name = name + "_layering_test",
+        forbidden = _forbidden(kind, service),
+        target = embed[0],
+    )
+    go_binary(
+        name = name + "_embedded",
+        embed = [":%s_build_info" % name],
+        gc_linkopts = _LINK_OPTIONS,
+        gotags = _EMBEDDED_TAGS,
+        tags = ["manual"],
+        visibility = ["//services/%s:__subpackages__" % service],
+    )
+    process_image(
+        name = "image",
+        binary = ":" + name,
+        description = description,
+        max_kib = max_kib or _MAX_KIB[kind],
+        repository = "%s-%s" % (service, name),
+        title = "%s %s" % (service, name),
+        version = "//services/%s/version:VERSION" % service,
+        visibility = visibility,
+    )
