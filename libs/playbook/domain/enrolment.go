@@ -1,0 +1,68 @@
+package domain
+
+import "time"
+
+// MaxContactLength is in characters.
+const MaxContactLength = 200
+
+// EnrolmentState is where an enrolment is in its life.
+type EnrolmentState string
+
+// The states of an enrolment. Active and paused ones are called live.
+const (
+	EnrolmentActive    EnrolmentState = "ACTIVE"
+	EnrolmentPaused    EnrolmentState = "PAUSED"
+	EnrolmentCompleted EnrolmentState = "COMPLETED"
+	EnrolmentCancelled EnrolmentState = "CANCELLED"
+)
+
+// EnrolmentStates returns every state of an enrolment.
+func EnrolmentStates() []EnrolmentState {
+	return []EnrolmentState{EnrolmentActive, EnrolmentPaused, EnrolmentCompleted, EnrolmentCancelled}
+}
+
+// Enrolment is one contact's way through one playbook. Enrol makes one; the
+// fields are open for stores to fill and for adapters to read.
+type Enrolment struct {
+	ID         string
+	PlaybookID string
+	// PlaybookRevision is the playbook's revision when the contact was
+	// enrolled.
+	PlaybookRevision int64
+	// Contact is the contact as another system knows it.
+	Contact string
+	State   EnrolmentState
+	// CurrentStep is the index of the step to do next, from 0.
+	CurrentStep int
+	// DueAt says when that step is due, in UTC with microseconds.
+	DueAt time.Time
+	// CreatedAt is in UTC with microseconds.
+	CreatedAt time.Time
+}
+
+// Enrol puts a contact at the first step of a playbook. It fails with Invalid
+// when the contact is not a valid reference and with FailedPrecondition when
+// the playbook is not active. That a contact has at most one live enrolment in
+// a playbook is for the store to hold, since only it sees them all.
+func Enrol(id string, playbook Playbook, contact string, now time.Time) (Enrolment, error) {
+	var found violations
+	text{min: 1, max: MaxContactLength}.check(&found, "contact", contact)
+	if err := found.err(); err != nil {
+		return Enrolment{}, err
+	}
+	if playbook.State != PlaybookActive || len(playbook.Steps) == 0 {
+		return Enrolment{}, Errorf(FailedPrecondition,
+			"playbook %s is %s; contacts can be enrolled in an active one only", playbook.ID, playbook.State)
+	}
+	now = instant(now)
+	return Enrolment{
+		ID:               id,
+		PlaybookID:       playbook.ID,
+		PlaybookRevision: playbook.Revision,
+		Contact:          contact,
+		State:            EnrolmentActive,
+		CurrentStep:      0,
+		DueAt:            now.Add(playbook.Steps[0].Delay),
+		CreatedAt:        now,
+	}, nil
+}

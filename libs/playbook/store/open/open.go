@@ -1,0 +1,41 @@
+// Package open finds the store that a database URL names.
+package open
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
+)
+
+// Store is a usecase.Store with what its owner needs besides.
+type Store interface {
+	usecase.Store
+	// Check returns nil when the database answers and has the tables that the
+	// store needs.
+	Check(ctx context.Context) error
+	// Close gives back what the store holds; no other method may be called
+	// afterwards.
+	Close()
+}
+
+// Open returns the store for databaseURL: postgres://… or sqlite:///path, the
+// latter only in binaries built with the tag sqlite. It does not wait for the
+// database. Errors hold no password.
+func Open(ctx context.Context, databaseURL string) (Store, error) {
+	parsed, err := url.Parse(databaseURL)
+	if err != nil {
+		// The error of url.Parse quotes the URL, password and all.
+		return nil, fmt.Errorf("the database URL cannot be parsed")
+	}
+	switch parsed.Scheme {
+	case "postgres", "postgresql":
+		return postgres.Open(ctx, databaseURL)
+	case "sqlite":
+		return openSQLite(parsed.Path)
+	default:
+		return nil, fmt.Errorf("the database URL's scheme is %q; it must be postgres or sqlite", parsed.Scheme)
+	}
+}

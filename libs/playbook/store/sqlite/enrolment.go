@@ -1,0 +1,57 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	codes "modernc.org/sqlite/lib"
+)
+
+const enrolmentColumns = `id, playbook_id, playbook_revision, contact, state, current_step, due_at, created_at`
+
+// CreateEnrolment stores a new enrolment. Fails with AlreadyExists, NotFound and
+// Conflict, see usecase.EnrolmentStore. One statement is one transaction, so
+// the playbook cannot change between the check and the insert.
+func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	result, err := s.db.ExecContext(ctx,
+		`INSERT INTO enrolments (`+enrolmentColumns+`)
+		 SELECT ?, id, revision, ?, ?, ?, ?, ? FROM playbooks WHERE id = ? AND revision = ?`,
+		enrolment.ID, enrolment.Contact, string(enrolment.State), enrolment.CurrentStep,
+		micros(enrolment.DueAt), micros(enrolment.CreatedAt), enrolment.PlaybookID, enrolment.PlaybookRevision)
+	switch {
+	case violates(err, codes.SQLITE_CONSTRAINT_PRIMARYKEY):
+		return domain.Errorf(domain.AlreadyExists, "enrolment %s exists already", enrolment.ID)
+	case violates(err, codes.SQLITE_CONSTRAINT_UNIQUE):
+		return domain.Errorf(domain.AlreadyExists, "contact %q has a live enrolment in playbook %s already",
+			enrolment.Contact, enrolment.PlaybookID)
+	case err != nil:
+		return fmt.Errorf("inserting an enrolment: %w", translate(err))
+	}
+	return s.changed(ctx, result, enrolment.PlaybookID, enrolment.PlaybookRevision)
+}
+
+// Enrolment returns an enrolment by its ID. Fails with NotFound.
+func (s *Store) Enrolment(ctx context.Context, id string) (domain.Enrolment, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var enrolment domain.Enrolment
+	var state string
+	var due, created int64
+	err := s.db.QueryRowContext(ctx, `SELECT `+enrolmentColumns+` FROM enrolments WHERE id = ?`, id).Scan(
+		&enrolment.ID, &enrolment.PlaybookID, &enrolment.PlaybookRevision, &enrolment.Contact, &state,
+		&enrolment.CurrentStep, &due, &created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return domain.Enrolment{}, domain.Errorf(domain.NotFound, "there is no enrolment %s", id)
+	}
+	if err != nil {
+		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", translate(err))
+	}
+	enrolment.State = domain.EnrolmentState(state)
+	enrolment.DueAt, enrolment.CreatedAt = instant(due), instant(created)
+	return enrolment, nil
+}

@@ -1,0 +1,88 @@
+// Package sqlite keeps playbooks and enrolments in an SQLite file: the embedded
+// database of the development setup and of tests that need no server. No
+// production binary links it.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+const (
+	// busyTimeout is how long a writer waits for another one.
+	busyTimeout = 5 * time.Second
+	// queryTimeout bounds one call of a method.
+	queryTimeout = 10 * time.Second
+	// maxConns is small because SQLite has one writer at a time anyway.
+	maxConns = 4
+)
+
+// Store is a usecase.Store. It is safe for concurrent use, also by several
+// processes on one file.
+type Store struct {
+	db *sql.DB
+}
+
+// Open returns a store on the file at path, which must be an absolute path. The
+// file's folder must exist; its tables come from the migrations.
+func Open(path string) (*Store, error) {
+	// WAL lets readers go on while somebody writes; an immediate transaction
+	// waits for its turn instead of failing when it first writes.
+	options := url.Values{
+		"_pragma": {
+			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+			"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
+		},
+		"_txlock": {"immediate"},
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+options.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("opening the database %q: %w", path, err)
+	}
+	db.SetMaxOpenConns(maxConns)
+	db.SetMaxIdleConns(maxConns)
+	return &Store{db: db}, nil
+}
+
+// Close closes the file. It cannot fail in a way that a caller could act on:
+// every change was committed when its method returned.
+func (s *Store) Close() { _ = s.db.Close() }
+
+// Check returns nil when the file can be read and has the tables that the
+// store needs.
+func (s *Store) Check(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, `SELECT 1 FROM enrolments, playbooks LIMIT 0`)
+	return translate(err)
+}
+
+// translate gives an error from the driver its kind.
+func translate(err error) error {
+	var failed *driver.Error
+	if errors.As(err, &failed) {
+		// The low byte is the primary code.
+		switch failed.Code() & 0xff {
+		case codes.SQLITE_BUSY, codes.SQLITE_LOCKED, codes.SQLITE_CANTOPEN:
+			return &domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: err}
+		}
+	}
+	return err
+}
+
+// violates says whether err is about a unique index or a primary key.
+func violates(err error, code int) bool {
+	var failed *driver.Error
+	return errors.As(err, &failed) && failed.Code() == code
+}
+
+// micros is how times are stored: microseconds since 1970.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

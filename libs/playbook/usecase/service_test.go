@@ -1,0 +1,189 @@
+package usecase_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/sqlite"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
+	"github.com/soketsugo/soketsugo/libs/testing/sqlitetest"
+	migrations "github.com/soketsugo/soketsugo/migrations/playbook/sqlite"
+)
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func id(n int) string { return fmt.Sprintf("0190b0a4-7c3e-7b1a-8f1e-%012x", n) }
+
+// newService returns a service on an empty database, whose clock stands still
+// and whose IDs are counted.
+func newService(t *testing.T) *usecase.Service {
+	t.Helper()
+	store, err := sqlite.Open(sqlitetest.Migrated(t, migrations.Files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	count := 0
+	return usecase.New(store, func() time.Time { return epoch }, func() string {
+		count++
+		return id(count)
+	})
+}
+
+func create(t *testing.T, service *usecase.Service, steps ...domain.Step) domain.Playbook {
+	t.Helper()
+	playbook, err := service.CreatePlaybook(t.Context(), domain.Draft{Name: "n", Steps: steps})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return playbook
+}
+
+// A playbook is created, read, activated twice and enrolled in once.
+func TestLifeOfAPlaybook(t *testing.T) {
+	ctx, service := t.Context(), newService(t)
+	playbook := create(t, service, domain.Step{Kind: domain.StepCall, Title: "t"})
+	if _, err := service.EnrolContact(ctx, playbook.ID, "c"); domain.KindOf(err) != domain.FailedPrecondition {
+		t.Errorf("enrolling in a draft: %v", err)
+	}
+	for range 2 {
+		active, err := service.ActivatePlaybook(ctx, playbook.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if active.State != domain.PlaybookActive || active.Revision != 2 {
+			t.Errorf("the playbook is %s at revision %d, want ACTIVE at 2", active.State, active.Revision)
+		}
+	}
+	enrolment, err := service.EnrolContact(ctx, playbook.ID, "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.EnrolContact(ctx, playbook.ID, "c"); domain.KindOf(err) != domain.AlreadyExists {
+		t.Errorf("enrolling twice: %v", err)
+	}
+	got, err := service.GetEnrolment(ctx, enrolment.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(enrolment, got); diff != "" {
+		t.Errorf("GetEnrolment (-want +got):\n%s", diff)
+	}
+}
+
+// Mistakes and missing things have their kinds.
+func TestErrors(t *testing.T) {
+	ctx, service := t.Context(), newService(t)
+	empty := create(t, service)
+	second := func(_ any, err error) error { return err }
+	for _, test := range []struct {
+		name string
+		err  error
+		want domain.Kind
+	}{
+		{"create without a name", second(service.CreatePlaybook(ctx, domain.Draft{})), domain.Invalid},
+		{"get a bad ID", second(service.GetPlaybook(ctx, "x")), domain.Invalid},
+		{"get a missing one", second(service.GetPlaybook(ctx, id(99))), domain.NotFound},
+		{"activate a bad ID", second(service.ActivatePlaybook(ctx, "x")), domain.Invalid},
+		{"activate a missing one", second(service.ActivatePlaybook(ctx, id(99))), domain.NotFound},
+		{"activate without steps", second(service.ActivatePlaybook(ctx, empty.ID)), domain.FailedPrecondition},
+		{"enrol with a bad ID", second(service.EnrolContact(ctx, "x", "c")), domain.Invalid},
+		{"enrol in a missing one", second(service.EnrolContact(ctx, id(99), "c")), domain.NotFound},
+		{"get an enrolment with a bad ID", second(service.GetEnrolment(ctx, "x")), domain.Invalid},
+		{"get a missing enrolment", second(service.GetEnrolment(ctx, id(99))), domain.NotFound},
+		{"a negative page size", second(service.ListPlaybooks(ctx, -1, "")), domain.Invalid},
+	} {
+		if got := domain.KindOf(test.err); got != test.want {
+			t.Errorf("%s: got kind %v (%v), want %v", test.name, got, test.err, test.want)
+		}
+	}
+}
+
+// Pages put together are the whole list, the newest first, also when playbooks
+// are added between two pages.
+func TestListPlaybooks(t *testing.T) {
+	ctx, service := t.Context(), newService(t)
+	var want []string
+	for range 5 {
+		want = append([]string{create(t, service).ID}, want...)
+	}
+	var got []string
+	token := ""
+	for {
+		page, err := service.ListPlaybooks(ctx, 2, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, playbook := range page.Playbooks {
+			got = append(got, playbook.ID)
+		}
+		if page.NextToken == "" {
+			break
+		}
+		token = page.NextToken
+		create(t, service)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+}
+
+// A page that ends with the list has no token, and sizes have their bounds.
+func TestPageSizes(t *testing.T) {
+	ctx, service := t.Context(), newService(t)
+	for range usecase.DefaultPageSize + 1 {
+		create(t, service)
+	}
+	for _, test := range []struct {
+		size, want int
+		more       bool
+	}{
+		{0, usecase.DefaultPageSize, true},
+		{usecase.DefaultPageSize + 1, usecase.DefaultPageSize + 1, false},
+		{1 << 30, usecase.DefaultPageSize + 1, false},
+	} {
+		page, err := service.ListPlaybooks(ctx, test.size, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Playbooks) != test.want || (page.NextToken != "") != test.more {
+			t.Errorf("size %d: got %d playbooks, token %q; want %d, more = %v",
+				test.size, len(page.Playbooks), page.NextToken, test.want, test.more)
+		}
+	}
+}
+
+// A token that was changed anywhere is refused, on its field.
+func TestBadTokens(t *testing.T) {
+	ctx, service := t.Context(), newService(t)
+	create(t, service)
+	create(t, service)
+	page, err := service.ListPlaybooks(ctx, 1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := page.NextToken
+	if _, err := service.ListPlaybooks(ctx, 1, good); err != nil {
+		t.Fatalf("the token itself: %v", err)
+	}
+	bad := []string{"x", good + "A", good[1:], good[:len(good)-1], strings.ToLower(good), good + "=", " " + good}
+	for i := range good {
+		replacement := "A"
+		if good[i] == 'A' {
+			replacement = "B"
+		}
+		bad = append(bad, good[:i]+replacement+good[i+1:])
+	}
+	for _, token := range bad {
+		_, err := service.ListPlaybooks(ctx, 1, token)
+		var typed *domain.Error
+		if !errors.As(err, &typed) || typed.Kind != domain.Invalid || typed.Violations[0].Field != "page_token" {
+			t.Errorf("token %q: got %v, want a mistake in page_token", token, err)
+		}
+	}
+}
