@@ -1,0 +1,11 @@
+//go:build !linux
+
+package child
+
+import "syscall"
+
+// attributes puts the child into a process group of its own, so that Ctrl-C
+// reaches the parent alone and the parent decides on the order.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}

@@ -1,0 +1,282 @@
+package migration_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/soketsugo/soketsugo/libs/migration"
+	"github.com/soketsugo/soketsugo/libs/migration/database"
+	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
+)
+
+var cluster postgrestest.Cluster
+
+func TestMain(m *testing.M) { os.Exit(cluster.Run(m)) }
+
+var patient = migration.Config{DatabaseWait: 30 * time.Second, LockWait: 30 * time.Second}
+
+func files(sources ...string) map[database.Dialect]fs.FS {
+	all := fstest.MapFS{}
+	for i, source := range sources {
+		name := fmt.Sprintf("%04d_change.sql", i+1)
+		all[name] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + source + "\n-- +goose Down\nSELECT 1;\n")}
+	}
+	return map[database.Dialect]fs.FS{database.PostgreSQL: all, database.SQLite: all}
+}
+
+func open(t *testing.T, databaseURL string) *database.Database {
+	t.Helper()
+	db, err := database.Open(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// Migrations are applied once, in order, and logged; a second run finds nothing
+// to do; a later one goes on from there.
+func TestUp(t *testing.T) {
+	db := open(t, cluster.Database(t))
+	first, second := "CREATE TABLE a (x int);", "ALTER TABLE a ADD y int; INSERT INTO a VALUES (1, 2);"
+	for _, test := range []struct {
+		files map[database.Dialect]fs.FS
+		want  migration.Result
+	}{
+		{files(first), migration.Result{Applied: 1, Version: 1}},
+		{files(first), migration.Result{Applied: 0, Version: 1}},
+		{files(first, second), migration.Result{Applied: 1, Version: 2}},
+	} {
+		var log bytes.Buffer
+		got, err := migration.Up(t.Context(), db, test.files, patient, slog.New(slog.NewJSONHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != test.want {
+			t.Errorf("Up: got %+v, want %+v", got, test.want)
+		}
+		if lines := strings.Count(log.String(), "migration applied"); lines != test.want.Applied {
+			t.Errorf("the log names %d migrations, want %d:\n%s", lines, test.want.Applied, &log)
+		}
+	}
+}
+
+// Of many runners at once one applies and all succeed.
+func TestUpAtOnce(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	const runners = 8
+	var mu sync.Mutex
+	applied := 0
+	var group sync.WaitGroup
+	for range runners {
+		db := open(t, databaseURL)
+		group.Go(func() {
+			result, err := migration.Up(t.Context(), db, files("CREATE TABLE a (x int);", "CREATE TABLE b (x int);"), patient, discard())
+			if err != nil {
+				t.Errorf("Up: %v", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			applied += result.Applied
+		})
+	}
+	group.Wait()
+	if applied != 2 {
+		t.Errorf("%d migrations were applied by all runners together, want 2", applied)
+	}
+}
+
+// A migration that fails leaves those before it, nothing of itself, and is
+// named.
+func TestUpFails(t *testing.T) {
+	db := open(t, cluster.Database(t))
+	result, err := migration.Up(t.Context(), db, files("CREATE TABLE a (x int);", "CREATE TABLE b (x int); SELECT nonsense;"), patient, discard())
+	if migration.ExitCode(err) != migration.ExitFailed || !strings.Contains(fmt.Sprint(err), "0002_change.sql") {
+		t.Errorf("Up: got %v, want a failure that names 0002_change.sql", err)
+	}
+	if result.Applied != 1 {
+		t.Errorf("%d migrations were applied, want 1", result.Applied)
+	}
+	var exists bool
+	row := db.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE tablename = $1)", "b")
+	if err := row.Scan(&exists); err != nil || exists {
+		t.Errorf("table b: exists = %v, %v; want false", exists, err)
+	}
+	if result, err = migration.Up(t.Context(), db, files("CREATE TABLE a (x int);", "CREATE TABLE b (x int);"), patient, discard()); err != nil || result.Version != 2 {
+		t.Errorf("after the repair: got %+v, %v; want version 2", result, err)
+	}
+}
+
+// Who cannot get the lock in time gives up, with an exit code of its own, and
+// gets it when it is free again.
+func TestUpLocked(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	db := open(t, databaseURL)
+	holding, release := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		other := open(t, databaseURL)
+		conn, err := other.Conn(context.Background())
+		if err != nil {
+			t.Error(err)
+			close(holding)
+			return
+		}
+		defer conn.Close()
+		if _, err := conn.ExecContext(context.Background(), "SELECT pg_advisory_lock($1)", migration.LockID); err != nil {
+			t.Error(err)
+		}
+		close(holding)
+		<-release
+	})
+	<-holding
+	impatient := migration.Config{DatabaseWait: time.Second, LockWait: 100 * time.Millisecond}
+	_, err := migration.Up(t.Context(), db, files("CREATE TABLE a (x int);"), impatient, discard())
+	if migration.ExitCode(err) != migration.ExitLocked {
+		t.Errorf("Up: got %v, want exit code %d", err, migration.ExitLocked)
+	}
+	close(release)
+	group.Wait()
+}
+
+// A signal stops the statement on the server, not only the wait for it.
+func TestUpInterrupted(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	db := open(t, databaseURL)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	begin := time.Now()
+	_, err := migration.Up(ctx, db, files("CREATE TABLE a (x int);", "SELECT pg_sleep(60);"), patient, discard())
+	if migration.ExitCode(err) != migration.ExitInterrupted {
+		t.Errorf("Up: got %v, want exit code %d", err, migration.ExitInterrupted)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("Up took %s", took)
+	}
+	var sleeping int
+	watcher := open(t, databaseURL)
+	row := watcher.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'")
+	if err := row.Scan(&sleeping); err != nil || sleeping != 0 {
+		t.Errorf("%d statements still run (%v), want none", sleeping, err)
+	}
+}
+
+// A database that is away is waited for until the deadline, one that refuses
+// for good is not, and a set of files that cannot work is refused before
+// anything is tried.
+func TestUpExitCodes(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	short := migration.Config{DatabaseWait: 300 * time.Millisecond, LockWait: time.Second}
+	for _, test := range []struct {
+		name, url string
+		files     map[database.Dialect]fs.FS
+		want      int
+	}{
+		{"nobody listens", "postgres:///db?user=u&host=" + t.TempDir(), files("SELECT 1;"), migration.ExitUnreachable},
+		{"no such database", strings.Replace(databaseURL, "/test_", "/missing_", 1), files("SELECT 1;"), migration.ExitConfiguration},
+		{"no such role", strings.Replace(databaseURL, "user=postgres", "user=missing", 1), files("SELECT 1;"), migration.ExitConfiguration},
+		{"no files", databaseURL, files(), migration.ExitConfiguration},
+		{"no files for the dialect", databaseURL, nil, migration.ExitConfiguration},
+		{"two files with one number", databaseURL, map[database.Dialect]fs.FS{database.PostgreSQL: fstest.MapFS{
+			"0001_a.sql": &fstest.MapFile{Data: []byte("-- +goose Up\nSELECT 1;\n")},
+			"0001_b.sql": &fstest.MapFile{Data: []byte("-- +goose Up\nSELECT 1;\n")},
+		}}, migration.ExitConfiguration},
+	} {
+		_, err := migration.Up(t.Context(), open(t, test.url), test.files, short, discard())
+		if got := migration.ExitCode(err); got != test.want {
+			t.Errorf("%s: got exit code %d (%v), want %d", test.name, got, err, test.want)
+		}
+	}
+}
+
+// A database that comes up late is used as soon as it answers.
+func TestUpWaits(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	db := open(t, "postgres:///db?user=u&host="+t.TempDir())
+	_, err := migration.Up(ctx, db, files("SELECT 1;"), patient, discard())
+	if !errors.Is(err, context.Canceled) || migration.ExitCode(err) != migration.ExitInterrupted {
+		t.Errorf("interrupted while waiting: got %v", err)
+	}
+}
+
+// The driver hands over what goose and the tests read: numbers, truth, times,
+// text and nothing.
+func TestDriver(t *testing.T) {
+	db := open(t, cluster.Database(t))
+	at := time.Date(2026, 3, 4, 5, 6, 7, 890000000, time.UTC)
+	var number int64
+	var truth bool
+	var stamp, zoned, odd time.Time
+	var text string
+	var nothing sql.NullString
+	err := db.QueryRowContext(t.Context(),
+		`SELECT $1::bigint, $2::bool, $3::timestamptz AT TIME ZONE 'UTC', $3::timestamptz, $4::text, $5::text, '2026-03-04 05:06:07.89'::timestamp AT TIME ZONE 'UTC'`,
+		int64(-5), true, at, "a 'b' 疎", nil).Scan(&number, &truth, &stamp, &zoned, &text, &nothing, &odd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if number != -5 || !truth || !stamp.Equal(at) || !zoned.Equal(at) || !odd.Equal(at) || text != "a 'b' 疎" || nothing.Valid {
+		t.Errorf("got %v %v %v %v %v %q %v", number, truth, stamp, zoned, odd, text, nothing)
+	}
+}
+
+// A transaction in which a statement failed must not look committed.
+func TestDriverFailedCommit(t *testing.T) {
+	db := open(t, cluster.Database(t))
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), "SELECT nonsense"); err == nil {
+		t.Fatal("a statement that cannot work did")
+	}
+	if err := tx.Commit(); err == nil {
+		t.Error("Commit: got no error")
+	}
+}
+
+// Rolled-back changes are gone, committed ones stay.
+func TestDriverTransactions(t *testing.T) {
+	ctx, db := t.Context(), open(t, cluster.Database(t))
+	if _, err := db.ExecContext(ctx, "CREATE TABLE a (x int)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, commit := range []bool{false, true} {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := tx.ExecContext(ctx, "INSERT INTO a SELECT generate_series(1, $1)", 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count, err := result.RowsAffected(); err != nil || count != 3 {
+			t.Errorf("RowsAffected: got %d, %v; want 3", count, err)
+		}
+		end := tx.Rollback
+		if commit {
+			end = tx.Commit
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var count int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM a").Scan(&count); err != nil || count != 3 {
+		t.Errorf("the table has %d rows (%v), want 3", count, err)
+	}
+}

@@ -1,0 +1,31 @@
+//go:build sqlite
+
+package migration_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/soketsugo/soketsugo/libs/migration"
+)
+
+// An SQLite file is made and migrated, and migrated again.
+func TestUpSQLite(t *testing.T) {
+	db := open(t, "sqlite://"+filepath.Join(t.TempDir(), "test.db"))
+	for _, want := range []migration.Result{{Applied: 1, Version: 1}, {Applied: 0, Version: 1}} {
+		got, err := migration.Up(t.Context(), db, files("CREATE TABLE a (x INTEGER);"), patient, discard())
+		if err != nil || got != want {
+			t.Errorf("Up: got %+v, %v; want %+v", got, err, want)
+		}
+	}
+}
+
+// A file that cannot be made is reported at once: there is no server to wait
+// for.
+func TestUpSQLiteWithoutFolder(t *testing.T) {
+	db := open(t, "sqlite://"+filepath.Join(t.TempDir(), "missing", "test.db"))
+	_, err := migration.Up(t.Context(), db, files("SELECT 1;"), patient, discard())
+	if got := migration.ExitCode(err); got != migration.ExitConfiguration {
+		t.Errorf("got exit code %d (%v), want %d", got, err, migration.ExitConfiguration)
+	}
+}

@@ -1,0 +1,186 @@
+// Package config reads a process's configuration: environment variables, each
+// overridden by a flag of the same name (DATABASE_URL and --database-url).
+//
+// A process declares a struct whose fields carry tags:
+//
+//	type configuration struct {
+//		Database config.SecretURL `config:"DATABASE_URL" required:"true" schemes:"postgres" doc:"where the data is"`
+//		Listen   config.HostPort  `config:"GRPC_ADDR" default:":50051" doc:"where gRPC is served"`
+//		Logging  logging.Config
+//	}
+//
+// The tags are config (the variable's name), default, required, doc, enum (the
+// values allowed, for strings) and schemes (the schemes allowed, for a
+// SecretURL). Fields may be string, bool, int, time.Duration, SecretURL and
+// HostPort; a struct without a config tag is read field by field. Anything else
+// is a mistake in the program, and Parse panics.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/soketsugo/soketsugo/libs/runtime/buildinfo"
+)
+
+// ExitUsage is the exit code of a process whose configuration is wrong.
+const ExitUsage = 2
+
+// Program describes a process to its users.
+type Program struct {
+	// Name is the process's name, such as "playbook-grpc".
+	Name string
+	// Summary is one line for --help.
+	Summary string
+	// Version is the service's checked-in version.
+	Version string
+}
+
+// Load fills the struct that into points at from the process's environment and
+// arguments. It answers --help and --version on standard output and reports
+// mistakes on standard error. When it returns false the process must exit with
+// the code.
+func Load(into any, program Program) (code int, proceed bool) {
+	return load(into, program, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+}
+
+func load(into any, program Program, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer) (int, bool) {
+	var mistakes *Mistakes
+	switch err := Parse(into, args, lookup); {
+	case err == nil:
+		return 0, true
+	case errors.Is(err, ErrHelp):
+		fmt.Fprint(stdout, Usage(into, program))
+		return 0, false
+	case errors.Is(err, ErrVersion):
+		fmt.Fprint(stdout, buildinfo.Read(program.Name, program.Version))
+		return 0, false
+	case errors.As(err, &mistakes):
+		for _, line := range mistakes.Lines {
+			fmt.Fprintf(stderr, "%s: %s\n", program.Name, line)
+		}
+		return ExitUsage, false
+	default:
+		fmt.Fprintf(stderr, "%s: %v\n", program.Name, err)
+		return ExitUsage, false
+	}
+}
+
+var (
+	// ErrHelp is returned by Parse when the arguments hold --help.
+	ErrHelp = errors.New("help was asked for")
+	// ErrVersion is returned by Parse when the arguments hold --version.
+	ErrVersion = errors.New("the version was asked for")
+)
+
+// Mistakes is returned by Parse when values are missing or wrong. It holds all
+// of them, so that they can be mended in one go, and nothing secret.
+type Mistakes struct {
+	// Lines holds one line per mistake.
+	Lines []string
+}
+
+// Error returns all lines.
+func (m *Mistakes) Error() string { return strings.Join(m.Lines, "\n") }
+
+// Parse fills the struct that into points at. A variable that is set to
+// nothing counts as not set, because that is what an unset substitution in a
+// manifest leaves. The error is ErrHelp, ErrVersion or a *Mistakes.
+func Parse(into any, args []string, lookup func(string) (string, bool)) error {
+	settings := settingsOf(into)
+	flags, mistakes, err := parseArgs(settings, args)
+	if err != nil {
+		return err
+	}
+	for _, s := range settings {
+		origin, held := s.name, s.fallback
+		if value, ok := lookup(s.name); ok && value != "" {
+			held = value
+		}
+		if value, ok := flags[s.name]; ok {
+			origin, held = "--"+s.flag(), value
+		}
+		switch {
+		case held == "" && s.required:
+			mistakes = append(mistakes, fmt.Sprintf("%s is not set; it takes %s", s.name, s.takes()))
+		case held == "":
+			// The zero value stands for "not set".
+		default:
+			if err := s.set(held); err != nil {
+				mistakes = append(mistakes, fmt.Sprintf("%s is %s; it takes %s", origin, s.quote(held), s.takes()))
+			}
+		}
+	}
+	if len(mistakes) > 0 {
+		return &Mistakes{Lines: mistakes}
+	}
+	return nil
+}
+
+// parseArgs reads --name=value, --name value and, for a bool, --name alone.
+func parseArgs(settings []setting, args []string) (values map[string]string, mistakes []string, err error) {
+	byFlag := map[string]setting{}
+	for _, s := range settings {
+		byFlag[s.flag()] = s
+	}
+	values = map[string]string{}
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		switch arg {
+		case "--help", "-h", "-help":
+			return nil, nil, ErrHelp
+		case "--version":
+			return nil, nil, ErrVersion
+		}
+		name, value, hasValue := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		s, known := byFlag[name]
+		if !strings.HasPrefix(arg, "--") || !known {
+			// Not the value: it may be a secret behind a misspelt name.
+			shown, _, _ := strings.Cut(arg, "=")
+			if !strings.HasPrefix(arg, "-") {
+				shown = "an argument without a flag"
+			}
+			mistakes = append(mistakes, fmt.Sprintf("%s is not known; --help lists the flags", shown))
+			continue
+		}
+		switch {
+		case hasValue:
+		case s.isBool():
+			value = "true"
+		case len(args) == 0:
+			mistakes = append(mistakes, fmt.Sprintf("--%s has no value; it takes %s", name, s.takes()))
+			continue
+		default:
+			value, args = args[0], args[1:]
+		}
+		values[s.name] = value
+	}
+	return values, mistakes, nil
+}
+
+// settingsOf lists the fields of the struct that into points at.
+func settingsOf(into any) []setting {
+	value := reflect.ValueOf(into)
+	if value.Kind() != reflect.Pointer || value.Elem().Kind() != reflect.Struct {
+		panic("config: not a pointer to a struct")
+	}
+	return appendSettings(nil, value.Elem())
+}
+
+func appendSettings(settings []setting, value reflect.Value) []setting {
+	for i := range value.NumField() {
+		field := value.Type().Field(i)
+		name := field.Tag.Get("config")
+		if name == "" && field.Type.Kind() == reflect.Struct {
+			settings = appendSettings(settings, value.Field(i))
+			continue
+		}
+		settings = append(settings, newSetting(name, field, value.Field(i)))
+	}
+	return settings
+}

@@ -1,0 +1,154 @@
+package config_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/soketsugo/soketsugo/libs/runtime/config"
+)
+
+type shared struct {
+	Level string `config:"LOG_LEVEL" default:"info" enum:"info,debug" doc:"how much is logged"`
+}
+
+type example struct {
+	Database config.SecretURL `config:"DATABASE_URL" required:"true" schemes:"postgres,sqlite" doc:"where the data is"`
+	Addr     config.HostPort  `config:"GRPC_ADDR" default:":50051" doc:"where gRPC is served"`
+	Wait     time.Duration    `config:"DRAIN_DELAY" default:"5s" doc:"how long to wait"`
+	Limit    int              `config:"LIMIT" doc:"how many"`
+	Verbose  bool             `config:"VERBOSE" default:"false" doc:"whether to say more"`
+	Shared   shared
+}
+
+func lookup(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := env[name]
+		return value, ok
+	}
+}
+
+// Flags win over variables and variables over defaults, whatever the type.
+func TestParse(t *testing.T) {
+	defaults := example{Database: "postgres://h/d", Addr: ":50051", Wait: 5 * time.Second, Shared: shared{"info"}}
+	with := func(change func(*example)) example {
+		e := defaults
+		change(&e)
+		return e
+	}
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		args []string
+		want example
+	}{
+		{"defaults", nil, nil, defaults},
+		{"variables", map[string]string{"GRPC_ADDR": "127.0.0.1:0", "DRAIN_DELAY": "0", "LIMIT": "7", "VERBOSE": "1", "LOG_LEVEL": "debug"}, nil,
+			example{"postgres://h/d", "127.0.0.1:0", 0, 7, true, shared{"debug"}}},
+		{"an empty variable is not set", map[string]string{"GRPC_ADDR": "", "LIMIT": ""}, nil, defaults},
+		{"a flag with =", nil, []string{"--limit=3"}, with(func(e *example) { e.Limit = 3 })},
+		{"a flag with a space", nil, []string{"--limit", "3"}, with(func(e *example) { e.Limit = 3 })},
+		{"a flag over a variable", map[string]string{"LIMIT": "1"}, []string{"--limit=3"}, with(func(e *example) { e.Limit = 3 })},
+		{"the last flag wins", nil, []string{"--limit=3", "--limit=4"}, with(func(e *example) { e.Limit = 4 })},
+		{"a bool flag alone", nil, []string{"--verbose", "--limit=3"}, with(func(e *example) { e.Verbose, e.Limit = true, 3 })},
+		{"a bool flag with =", map[string]string{"VERBOSE": "true"}, []string{"--verbose=false"}, defaults},
+	} {
+		env := map[string]string{"DATABASE_URL": "postgres://h/d"}
+		for name, value := range test.env {
+			env[name] = value
+		}
+		var got example
+		if err := config.Parse(&got, test.args, lookup(env)); err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if got != test.want {
+			t.Errorf("%s: got %#v, want %#v", test.name, got, test.want)
+		}
+	}
+}
+
+// All mistakes are reported at once, each on a line that names the variable,
+// what it held and what it takes.
+func TestMistakes(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		env  map[string]string
+		args []string
+		want []string
+	}{
+		{"nothing set", nil, nil, []string{"DATABASE_URL is not set; it takes a URL that starts with postgres:// or sqlite://"}},
+		{"everything wrong", map[string]string{
+			"DATABASE_URL": "mysql://user:hunter2@host", "GRPC_ADDR": "50051", "DRAIN_DELAY": "5", "LIMIT": "-1", "VERBOSE": "maybe", "LOG_LEVEL": "loud",
+		}, nil, []string{
+			"DATABASE_URL is (redacted); it takes a URL that starts with postgres:// or sqlite://",
+			`GRPC_ADDR is "50051"; it takes host:port or :port, such as 127.0.0.1:8080`,
+			`DRAIN_DELAY is "5"; it takes a duration such as 500ms, 20s or 5m`,
+			`LIMIT is "-1"; it takes a whole number from 0`,
+			`VERBOSE is "maybe"; it takes true or false`,
+			`LOG_LEVEL is "loud"; it takes one of info, debug`,
+		}},
+		{"a wrong flag", map[string]string{"DATABASE_URL": "postgres://h/d"}, []string{"--grpc-addr=:99999"},
+			[]string{`--grpc-addr is ":99999"; it takes host:port or :port, such as 127.0.0.1:8080`}},
+		{"unknown flags", map[string]string{"DATABASE_URL": "postgres://h/d"}, []string{"--databse-url=hunter2", "hunter2", "-limit=3"},
+			[]string{"--databse-url is not known; --help lists the flags", "an argument without a flag is not known; --help lists the flags", "-limit is not known; --help lists the flags"}},
+		{"a flag without its value", map[string]string{"DATABASE_URL": "postgres://h/d"}, []string{"--limit"},
+			[]string{"--limit has no value; it takes a whole number from 0"}},
+	} {
+		var into example
+		var mistakes *config.Mistakes
+		if err := config.Parse(&into, test.args, lookup(test.env)); !errors.As(err, &mistakes) {
+			t.Errorf("%s: got %v, want mistakes", test.name, err)
+			continue
+		}
+		if diff := cmp.Diff(test.want, mistakes.Lines); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// Help and the version are answered however wrong the rest is.
+func TestHelpAndVersion(t *testing.T) {
+	for _, test := range []struct {
+		arg  string
+		want error
+	}{{"--help", config.ErrHelp}, {"-h", config.ErrHelp}, {"--version", config.ErrVersion}} {
+		var into example
+		if err := config.Parse(&into, []string{test.arg}, lookup(nil)); !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %v", test.arg, err, test.want)
+		}
+	}
+}
+
+// Help lists every setting with its flag, its default and what it takes.
+func TestUsage(t *testing.T) {
+	got := config.Usage(&example{}, config.Program{Name: "x", Summary: "does things"})
+	for _, want := range []string{
+		"x: does things",
+		"DATABASE_URL, --database-url\n        where the data is; takes a URL that starts with postgres:// or sqlite:// (required)",
+		"GRPC_ADDR, --grpc-addr\n        where gRPC is served; takes host:port or :port, such as 127.0.0.1:8080 (default :50051)",
+		"LIMIT, --limit\n        how many; takes a whole number from 0 (not set by default)",
+		"LOG_LEVEL, --log-level\n        how much is logged; takes one of info, debug (default info)",
+		"--version",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the text lacks %q:\n%s", want, got)
+		}
+	}
+}
+
+// A secret cannot be printed by accident.
+func TestSecretURL(t *testing.T) {
+	secret := config.SecretURL("postgres://user:hunter2@host/db")
+	for _, text := range []string{fmt.Sprint(secret), fmt.Sprintf("%s %v %q %#v", secret, secret, secret, secret), fmt.Sprintf("%+v", example{Database: secret})} {
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("the password is in %q", text)
+		}
+	}
+	if text, err := secret.MarshalText(); err != nil || strings.Contains(string(text), "hunter2") {
+		t.Errorf("MarshalText: got %q, %v", text, err)
+	}
+}

@@ -1,0 +1,109 @@
+package strictjson_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/soketsugo/soketsugo/libs/runtime/strictjson"
+)
+
+// read flattens a document of the test's shape.
+func read(document string) ([]string, error) {
+	var got []string
+	err := strictjson.Read(strings.NewReader(document), func(o *strictjson.Object) {
+		got = append(got, "name="+o.String("name"))
+		o.Objects("items", func(o *strictjson.Object) { got = append(got, "title="+o.String("title")) })
+	})
+	return got, err
+}
+
+// What is right is read; absent and null are the same.
+func TestRead(t *testing.T) {
+	for _, test := range []struct {
+		document string
+		want     []string
+	}{
+		{`{}`, []string{"name="}},
+		{` { "name" : null, "items": null } `, []string{"name="}},
+		{`{"items":[{"title":"a"},{}],"name":"疎 \"q\" \u00e9"}`, []string{`name=疎 "q" é`, "title=a", "title="}},
+	} {
+		got, err := read(test.document)
+		if err != nil {
+			t.Errorf("%s: %v", test.document, err)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.document, diff)
+		}
+	}
+}
+
+// What is wrong is reported with its path, all of it at once.
+func TestMistakes(t *testing.T) {
+	for _, test := range []struct {
+		document string
+		want     []string // paths
+	}{
+		{``, []string{""}},
+		{`  `, []string{""}},
+		{`{`, []string{""}},
+		{`{"name":"a",}`, []string{""}},
+		{`[]`, []string{""}},
+		{`null`, []string{""}},
+		{`"x"`, []string{""}},
+		{`{} {}`, []string{""}},
+		{`{}x`, []string{""}},
+		{`{"nmae":"a"}`, []string{"nmae"}},
+		{`{"Name":"a"}`, []string{"Name"}},
+		{`{"name":"a","name":"b"}`, []string{"name"}},
+		{`{"name":1}`, []string{"name"}},
+		{`{"name":{}}`, []string{"name"}},
+		{`{"items":{}}`, []string{"items"}},
+		{`{"items":[{},1,null,{"titel":"x"}]}`, []string{"items[1]", "items[2]", "items[3].titel"}},
+		{`{"name":1,"items":[{"title":true}],"x":0}`, []string{"name", "items[0].title", "x"}},
+	} {
+		_, err := read(test.document)
+		var mistakes *strictjson.Error
+		if !errors.As(err, &mistakes) {
+			t.Errorf("%s: got %v, want mistakes", test.document, err)
+			continue
+		}
+		var got []string
+		for _, mistake := range mistakes.Mistakes {
+			got = append(got, mistake.Path)
+			if mistake.Detail == "" {
+				t.Errorf("%s: the mistake at %q has no detail", test.document, mistake.Path)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.document, diff)
+		}
+	}
+}
+
+// A huge list of mistakes is cut, since the answer must not outgrow the
+// request.
+func TestMistakesAreBounded(t *testing.T) {
+	_, err := read(`{"items":[` + strings.Repeat("1,", 9999) + `1]}`)
+	var mistakes *strictjson.Error
+	if !errors.As(err, &mistakes) || len(mistakes.Mistakes) > 200 {
+		t.Errorf("got %d mistakes (%T)", len(mistakes.Mistakes), err)
+	}
+}
+
+// A reader's error is handed on as it is.
+func TestReaderFails(t *testing.T) {
+	want := errors.New("broken")
+	if err := strictjson.Read(iotest.ErrReader(want), func(*strictjson.Object) {}); !errors.Is(err, want) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+// No document makes the reader panic.
+func FuzzRead(f *testing.F) {
+	f.Add(`{"name":"a","items":[{"title":"b"}]}`)
+	f.Add(`{"items":[[]]}`)
+	f.Fuzz(func(t *testing.T, document string) { _, _ = read(document) })
+}

@@ -1,0 +1,128 @@
+// Package postgrestest gives tests a throw-away PostgreSQL server: a cluster in
+// a temporary folder that only this test binary can reach, through a Unix
+// socket.
+//
+//	var cluster = postgrestest.Cluster{Prepare: createTables}
+//
+//	func TestMain(m *testing.M) { os.Exit(cluster.Run(m)) }
+//
+//	func TestSomething(t *testing.T) { url := cluster.Database(t) … }
+package postgrestest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// RequireVariable names the environment variable that, set to 1, turns "no
+// PostgreSQL is installed" from a skipped test into a failed one.
+const RequireVariable = "SOKETSUGO_REQUIRE_POSTGRES"
+
+const (
+	// startTimeout bounds initdb and the start of the server.
+	startTimeout = 60 * time.Second
+	// queryTimeout bounds the statements of this package.
+	queryTimeout = 30 * time.Second
+	template     = "soketsugo_template"
+)
+
+// Cluster is a PostgreSQL server that starts when the first test needs it. The
+// zero Cluster gives empty databases.
+type Cluster struct {
+	// Prepare, if not nil, is called once with the URL of a database that all
+	// others are then copied from, which is much faster than preparing each.
+	Prepare func(ctx context.Context, databaseURL string) error
+
+	once   sync.Once
+	server *server
+	err    error
+
+	mu    sync.Mutex
+	count int
+}
+
+// Run runs a package's tests, stops the server if one was started, and returns
+// the exit code.
+func (c *Cluster) Run(m *testing.M) int {
+	defer func() {
+		if c.server != nil {
+			c.server.stop()
+		}
+	}()
+	return m.Run()
+}
+
+// Database returns the URL of a database that no other test uses. Without a
+// PostgreSQL on the machine the test is skipped, or fails when RequireVariable
+// is set to 1.
+func (c *Cluster) Database(t testing.TB) string {
+	t.Helper()
+	programs, err := find()
+	if err != nil {
+		if os.Getenv(RequireVariable) == "1" {
+			t.Fatalf("%v, and %s is 1", err, RequireVariable)
+		}
+		t.Skipf("%v; install it to run this test", err)
+	}
+	c.once.Do(func() { c.err = c.start(programs) })
+	if c.err != nil {
+		t.Fatalf("starting PostgreSQL: %v", c.err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count++
+	name := fmt.Sprintf("test_%d", c.count)
+	ctx, cancel := context.WithTimeout(context.Background(), queryTimeout)
+	defer cancel()
+	if err := c.server.exec(ctx, "postgres", fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template)); err != nil {
+		t.Fatalf("creating a database: %v", err)
+	}
+	return c.server.url(name)
+}
+
+// start starts the server and makes the template. On failure it leaves nothing
+// behind.
+func (c *Cluster) start(programs programs) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	started, err := startServer(ctx, programs)
+	if err != nil {
+		return err
+	}
+	if err := started.exec(ctx, "postgres", "CREATE DATABASE "+template); err != nil {
+		started.stop()
+		return fmt.Errorf("creating the template: %w", err)
+	}
+	if c.Prepare != nil {
+		if err := c.Prepare(ctx, started.url(template)); err != nil {
+			started.stop()
+			return fmt.Errorf("preparing the template: %w", err)
+		}
+	}
+	c.server = started
+	return nil
+}
+
+// url returns the URL of a database. The socket's folder goes into the query,
+// since a host part cannot hold a path.
+func (s *server) url(database string) string {
+	query := url.Values{"host": {s.sockets}, "user": {"postgres"}}
+	return (&url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: query.Encode()}).String()
+}
+
+func (s *server) exec(ctx context.Context, database, statement string) error {
+	conn, err := pgconn.Connect(ctx, s.url(database))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement).ReadAll()
+	return err
+}
