@@ -1,0 +1,245 @@
+// Package smoke walks through the playbook service over both of its transports:
+// what is written through one is read through the other.
+package smoke
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+)
+
+// requestTimeout bounds each request.
+const requestTimeout = 10 * time.Second
+
+// Run runs the scenario against the servers at the addresses and calls say with
+// each step that passed and the time it took. It returns the error of the first
+// step that did not.
+func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string, args ...any)) error {
+	conn, err := grpc.NewClient(grpcAddr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return fmt.Errorf("connecting to %s: %w", grpcAddr, err)
+	}
+	defer conn.Close()
+	s := &scenario{
+		playbooks:  playbookv1.NewPlaybookServiceClient(conn),
+		enrolments: playbookv1.NewEnrolmentServiceClient(conn),
+		base:       "http://" + httpAddr + "/v1",
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"create a playbook through REST, read it through gRPC", s.createThroughREST},
+		{"enrolling in a draft is refused by both", s.enrolInDraft},
+		{"activate it through gRPC, see it active through REST", s.activateThroughGRPC},
+		{"enrol a contact through REST, read it through gRPC", s.enrolThroughREST},
+		{"enrolling the contact again is refused by both", s.enrolAgain},
+		{"create a playbook through gRPC, activate it through REST", s.createThroughGRPC},
+		{"enrol a contact through gRPC, read it through REST", s.enrolThroughGRPC},
+		{"list page by page: both give the same order", s.list},
+		{"a bad request is refused by both with the field's name", s.refuse},
+	} {
+		begin := time.Now()
+		limited, cancel := context.WithTimeout(ctx, requestTimeout)
+		err := step.run(limited)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		say("%s (%s)", step.name, time.Since(begin).Round(100*time.Microsecond))
+	}
+	return nil
+}
+
+type scenario struct {
+	playbooks  playbookv1.PlaybookServiceClient
+	enrolments playbookv1.EnrolmentServiceClient
+	base       string
+	// first was made through REST, second through gRPC.
+	first, second string
+}
+
+// object is a JSON answer.
+type object map[string]any
+
+func (o object) text(name string) string {
+	text, _ := o[name].(string)
+	return text
+}
+
+// rest sends a request and wants a status.
+func (s *scenario) rest(ctx context.Context, method, path, body string, want int) (object, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewBufferString(body))
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("sending the request: %w", err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if response.StatusCode != want {
+		return nil, fmt.Errorf("%s %s answered %s, want %d: %s", method, path, response.Status, want, data)
+	}
+	var answer object
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return nil, fmt.Errorf("%s %s answered something that is not JSON: %w", method, path, err)
+	}
+	return answer, nil
+}
+
+func wantCode(err error, want codes.Code) error {
+	if got := status.Code(err); got != want {
+		return fmt.Errorf("gRPC answered %s, want %s: %w", got, want, err)
+	}
+	return nil
+}
+
+func same(what, got, want string) error {
+	if got != want {
+		return fmt.Errorf("%s is %q, want %q", what, got, want)
+	}
+	return nil
+}
+
+func (s *scenario) createThroughREST(ctx context.Context) error {
+	answer, err := s.rest(ctx, http.MethodPost, "/playbooks",
+		`{"name":"First contact ☎","steps":[{"kind":"EMAIL","title":"Say hello"},{"kind":"CALL","title":"Call","delay":"86400s"}]}`,
+		http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	s.first = answer.text("id")
+	got, err := s.playbooks.GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: s.first})
+	if err != nil {
+		return err
+	}
+	if steps := got.GetPlaybook().GetSteps(); len(steps) != 2 || steps[1].GetDelay().AsDuration() != 24*time.Hour {
+		return fmt.Errorf("steps are %v, want two with a day between them", steps)
+	}
+	return same("the name", got.GetPlaybook().GetName(), "First contact ☎")
+}
+
+func (s *scenario) enrolInDraft(ctx context.Context) error {
+	if _, err := s.rest(ctx, http.MethodPost, "/playbooks/"+s.first+"/enrolments", `{"contact":"crm:1"}`, http.StatusUnprocessableEntity); err != nil {
+		return err
+	}
+	_, err := s.enrolments.EnrolContact(ctx, &playbookv1.EnrolContactRequest{PlaybookId: s.first, Contact: "crm:1"})
+	return wantCode(err, codes.FailedPrecondition)
+}
+
+func (s *scenario) activateThroughGRPC(ctx context.Context) error {
+	if _, err := s.playbooks.ActivatePlaybook(ctx, &playbookv1.ActivatePlaybookRequest{Id: s.first}); err != nil {
+		return err
+	}
+	answer, err := s.rest(ctx, http.MethodGet, "/playbooks/"+s.first, "", http.StatusOK)
+	if err != nil {
+		return err
+	}
+	return same("the state", answer.text("state"), "ACTIVE")
+}
+
+func (s *scenario) enrolThroughREST(ctx context.Context) error {
+	answer, err := s.rest(ctx, http.MethodPost, "/playbooks/"+s.first+"/enrolments", `{"contact":"crm:1"}`, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	got, err := s.enrolments.GetEnrolment(ctx, &playbookv1.GetEnrolmentRequest{Id: answer.text("id")})
+	if err != nil {
+		return err
+	}
+	return same("the contact", got.GetEnrolment().GetContact(), "crm:1")
+}
+
+func (s *scenario) enrolAgain(ctx context.Context) error {
+	if _, err := s.rest(ctx, http.MethodPost, "/playbooks/"+s.first+"/enrolments", `{"contact":"crm:1"}`, http.StatusConflict); err != nil {
+		return err
+	}
+	_, err := s.enrolments.EnrolContact(ctx, &playbookv1.EnrolContactRequest{PlaybookId: s.first, Contact: "crm:1"})
+	return wantCode(err, codes.AlreadyExists)
+}
+
+func (s *scenario) createThroughGRPC(ctx context.Context) error {
+	created, err := s.playbooks.CreatePlaybook(ctx, &playbookv1.CreatePlaybookRequest{
+		Name:  "Renewal",
+		Steps: []*playbookv1.Step{{Kind: playbookv1.StepKind_STEP_KIND_TASK, Title: "Read the contract"}},
+	})
+	if err != nil {
+		return err
+	}
+	s.second = created.GetPlaybook().GetId()
+	answer, err := s.rest(ctx, http.MethodPost, "/playbooks/"+s.second+":activate", "", http.StatusOK)
+	if err != nil {
+		return err
+	}
+	return same("the name", answer.text("name"), "Renewal")
+}
+
+func (s *scenario) enrolThroughGRPC(ctx context.Context) error {
+	created, err := s.enrolments.EnrolContact(ctx, &playbookv1.EnrolContactRequest{PlaybookId: s.second, Contact: "crm:2"})
+	if err != nil {
+		return err
+	}
+	answer, err := s.rest(ctx, http.MethodGet, "/enrolments/"+created.GetEnrolment().GetId(), "", http.StatusOK)
+	if err != nil {
+		return err
+	}
+	return same("the playbook", answer.text("playbook_id"), s.second)
+}
+
+func (s *scenario) list(ctx context.Context) error {
+	// The two are the newest in any database, unless somebody else writes to it.
+	page, err := s.playbooks.ListPlaybooks(ctx, &playbookv1.ListPlaybooksRequest{PageSize: 1})
+	if err != nil {
+		return err
+	}
+	if len(page.GetPlaybooks()) != 1 {
+		return fmt.Errorf("the page has %d playbooks, want 1", len(page.GetPlaybooks()))
+	}
+	if err := same("the newest playbook", page.GetPlaybooks()[0].GetId(), s.second); err != nil {
+		return err
+	}
+	// Tokens are the same whatever the transport.
+	answer, err := s.rest(ctx, http.MethodGet, "/playbooks?page_size=1&page_token="+page.GetNextPageToken(), "", http.StatusOK)
+	if err != nil {
+		return err
+	}
+	items, _ := answer["playbooks"].([]any)
+	if len(items) != 1 {
+		return fmt.Errorf("the next page has %d playbooks, want 1", len(items))
+	}
+	item, _ := items[0].(map[string]any)
+	return same("the playbook before it", object(item).text("id"), s.first)
+}
+
+func (s *scenario) refuse(ctx context.Context) error {
+	answer, err := s.rest(ctx, http.MethodPost, "/playbooks", `{"name":"x","steps":[{"kind":"EMAIL","titel":"y"}]}`, http.StatusBadRequest)
+	if err != nil {
+		return err
+	}
+	mistakes, _ := answer["errors"].([]any)
+	if len(mistakes) == 0 {
+		return fmt.Errorf("the problem names no field: %v", answer)
+	}
+	mistake, _ := mistakes[0].(map[string]any)
+	if err := same("the field", object(mistake).text("field"), "steps[0].titel"); err != nil {
+		return err
+	}
+	_, err = s.playbooks.CreatePlaybook(ctx, &playbookv1.CreatePlaybookRequest{})
+	return wantCode(err, codes.InvalidArgument)
+}

@@ -1,0 +1,93 @@
+// Package handler puts the playbook service's use cases behind its gRPC API.
+package handler
+
+import (
+	"context"
+	"log/slog"
+
+	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
+	"google.golang.org/grpc"
+)
+
+// Register returns a function that adds both services to a server.
+func Register(service *usecase.Service, log *slog.Logger) func(grpc.ServiceRegistrar) {
+	return func(registrar grpc.ServiceRegistrar) {
+		playbookv1.RegisterPlaybookServiceServer(registrar, &playbooks{service: service, log: log})
+		playbookv1.RegisterEnrolmentServiceServer(registrar, &enrolments{service: service, log: log})
+	}
+}
+
+type playbooks struct {
+	playbookv1.UnimplementedPlaybookServiceServer
+	service *usecase.Service
+	log     *slog.Logger
+}
+
+// CreatePlaybook stores a new draft.
+func (p *playbooks) CreatePlaybook(ctx context.Context, request *playbookv1.CreatePlaybookRequest) (*playbookv1.CreatePlaybookResponse, error) {
+	draft, err := draftFromProto(request)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	playbook, err := p.service.CreatePlaybook(ctx, draft)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	return &playbookv1.CreatePlaybookResponse{Playbook: playbookToProto(playbook)}, nil
+}
+
+// GetPlaybook returns one playbook.
+func (p *playbooks) GetPlaybook(ctx context.Context, request *playbookv1.GetPlaybookRequest) (*playbookv1.GetPlaybookResponse, error) {
+	playbook, err := p.service.GetPlaybook(ctx, request.GetId())
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	return &playbookv1.GetPlaybookResponse{Playbook: playbookToProto(playbook)}, nil
+}
+
+// ListPlaybooks returns one page.
+func (p *playbooks) ListPlaybooks(ctx context.Context, request *playbookv1.ListPlaybooksRequest) (*playbookv1.ListPlaybooksResponse, error) {
+	page, err := p.service.ListPlaybooks(ctx, int(request.GetPageSize()), request.GetPageToken())
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	response := &playbookv1.ListPlaybooksResponse{NextPageToken: page.NextToken}
+	for _, playbook := range page.Playbooks {
+		response.Playbooks = append(response.Playbooks, playbookToProto(playbook))
+	}
+	return response, nil
+}
+
+// ActivatePlaybook makes a draft usable for enrolments.
+func (p *playbooks) ActivatePlaybook(ctx context.Context, request *playbookv1.ActivatePlaybookRequest) (*playbookv1.ActivatePlaybookResponse, error) {
+	playbook, err := p.service.ActivatePlaybook(ctx, request.GetId())
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	return &playbookv1.ActivatePlaybookResponse{Playbook: playbookToProto(playbook)}, nil
+}
+
+type enrolments struct {
+	playbookv1.UnimplementedEnrolmentServiceServer
+	service *usecase.Service
+	log     *slog.Logger
+}
+
+// EnrolContact puts a contact at the first step of a playbook.
+func (e *enrolments) EnrolContact(ctx context.Context, request *playbookv1.EnrolContactRequest) (*playbookv1.EnrolContactResponse, error) {
+	enrolment, err := e.service.EnrolContact(ctx, request.GetPlaybookId(), request.GetContact())
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	return &playbookv1.EnrolContactResponse{Enrolment: enrolmentToProto(enrolment)}, nil
+}
+
+// GetEnrolment returns one enrolment.
+func (e *enrolments) GetEnrolment(ctx context.Context, request *playbookv1.GetEnrolmentRequest) (*playbookv1.GetEnrolmentResponse, error) {
+	enrolment, err := e.service.GetEnrolment(ctx, request.GetId())
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	return &playbookv1.GetEnrolmentResponse{Enrolment: enrolmentToProto(enrolment)}, nil
+}

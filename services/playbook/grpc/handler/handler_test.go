@@ -1,0 +1,165 @@
+package handler_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/sqlite"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
+	"github.com/soketsugo/soketsugo/libs/runtime/uuidv7"
+	"github.com/soketsugo/soketsugo/libs/testing/sqlitetest"
+	migrations "github.com/soketsugo/soketsugo/migrations/playbook/sqlite"
+	"github.com/soketsugo/soketsugo/services/playbook/grpc/handler"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+
+const missing = "00000000-0000-0000-0000-000000000000"
+
+// connect returns clients of both services over an in-memory connection.
+func connect(t *testing.T) (playbookv1.PlaybookServiceClient, playbookv1.EnrolmentServiceClient) {
+	t.Helper()
+	store, err := sqlite.Open(sqlitetest.Migrated(t, migrations.Files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	service := usecase.New(store, func() time.Time { return epoch }, func() string { return uuidv7.New(epoch) })
+	server := grpc.NewServer()
+	handler.Register(service, slog.New(slog.DiscardHandler))(server)
+	listener := bufconn.Listen(1 << 20)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	conn, err := grpc.NewClient("passthrough:///memory",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return playbookv1.NewPlaybookServiceClient(conn), playbookv1.NewEnrolmentServiceClient(conn)
+}
+
+// Every kind has a code of its own that is neither OK nor INTERNAL.
+func TestEveryKindHasACode(t *testing.T) {
+	seen := map[codes.Code]domain.Kind{}
+	for _, kind := range domain.Kinds() {
+		code := handler.Code(kind)
+		if other, ok := seen[code]; ok || code == codes.OK || code == codes.Internal {
+			t.Errorf("%v has the code %v, as has %v", kind, code, other)
+		}
+		seen[code] = kind
+	}
+	if got := handler.Code(0); got != codes.Internal {
+		t.Errorf("an error without a kind has the code %v, want INTERNAL", got)
+	}
+}
+
+// Everything about a playbook and an enrolment gets through, in both
+// directions.
+func TestRoundTrip(t *testing.T) {
+	ctx := t.Context()
+	playbooks, enrolments := connect(t)
+	request := &playbookv1.CreatePlaybookRequest{Name: "n ☎", Description: "d", Steps: []*playbookv1.Step{
+		{Kind: playbookv1.StepKind_STEP_KIND_EMAIL, Title: "e", Delay: durationpb.New(time.Hour)},
+		{Kind: playbookv1.StepKind_STEP_KIND_CALL, Title: "c", Delay: durationpb.New(0)},
+		{Kind: playbookv1.StepKind_STEP_KIND_TASK, Title: "t", Delay: durationpb.New(time.Second)},
+		{Kind: playbookv1.StepKind_STEP_KIND_WAIT, Title: "w", Delay: durationpb.New(domain.MaxDelay)},
+	}}
+	created, err := playbooks.CreatePlaybook(ctx, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &playbookv1.Playbook{
+		Id: created.GetPlaybook().GetId(), Name: "n ☎", Description: "d", Steps: request.GetSteps(),
+		State: playbookv1.PlaybookState_PLAYBOOK_STATE_DRAFT, Revision: 1,
+		CreatedAt: timestamppb.New(epoch), UpdatedAt: timestamppb.New(epoch),
+	}
+	got, err := playbooks.GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: want.GetId()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got.GetPlaybook(), protocmp.Transform()); diff != "" {
+		t.Errorf("GetPlaybook (-want +got):\n%s", diff)
+	}
+	active, err := playbooks.ActivatePlaybook(ctx, &playbookv1.ActivatePlaybookRequest{Id: want.GetId()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := playbooks.ListPlaybooks(ctx, &playbookv1.ListPlaybooksRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]*playbookv1.Playbook{active.GetPlaybook()}, list.GetPlaybooks(), protocmp.Transform()); diff != "" {
+		t.Errorf("ListPlaybooks (-want +got):\n%s", diff)
+	}
+	enrolled, err := enrolments.EnrolContact(ctx, &playbookv1.EnrolContactRequest{PlaybookId: want.GetId(), Contact: "crm:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEnrolment := &playbookv1.Enrolment{
+		Id: enrolled.GetEnrolment().GetId(), PlaybookId: want.GetId(), PlaybookRevision: 2, Contact: "crm:1",
+		State: playbookv1.EnrolmentState_ENROLMENT_STATE_ACTIVE,
+		DueAt: timestamppb.New(epoch.Add(time.Hour)), CreatedAt: timestamppb.New(epoch),
+	}
+	gotEnrolment, err := enrolments.GetEnrolment(ctx, &playbookv1.GetEnrolmentRequest{Id: wantEnrolment.GetId()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wantEnrolment, gotEnrolment.GetEnrolment(), protocmp.Transform()); diff != "" {
+		t.Errorf("GetEnrolment (-want +got):\n%s", diff)
+	}
+}
+
+// Mistakes have their code and name their fields.
+func TestErrors(t *testing.T) {
+	ctx := t.Context()
+	playbooks, enrolments := connect(t)
+	second := func(_ any, err error) error { return err }
+	for _, test := range []struct {
+		name   string
+		err    error
+		code   codes.Code
+		fields []string
+	}{
+		{"an empty playbook", second(playbooks.CreatePlaybook(ctx, &playbookv1.CreatePlaybookRequest{Steps: []*playbookv1.Step{{}}})),
+			codes.InvalidArgument, []string{"name", "steps[0].kind", "steps[0].title"}},
+		{"an unknown kind", second(playbooks.CreatePlaybook(ctx, &playbookv1.CreatePlaybookRequest{Name: "n", Steps: []*playbookv1.Step{{Kind: 99, Title: "t"}}})),
+			codes.InvalidArgument, []string{"steps[0].kind"}},
+		{"a duration that is none", second(playbooks.CreatePlaybook(ctx, &playbookv1.CreatePlaybookRequest{Name: "n", Steps: []*playbookv1.Step{
+			{Kind: 1, Title: "t", Delay: &durationpb.Duration{Seconds: 1 << 60}}}})), codes.InvalidArgument, []string{"steps[0].delay"}},
+		{"a bad ID", second(playbooks.GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: "x"})), codes.InvalidArgument, []string{"id"}},
+		{"a missing playbook", second(playbooks.GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: missing})), codes.NotFound, nil},
+		{"activating a missing one", second(playbooks.ActivatePlaybook(ctx, &playbookv1.ActivatePlaybookRequest{Id: missing})), codes.NotFound, nil},
+		{"a bad token", second(playbooks.ListPlaybooks(ctx, &playbookv1.ListPlaybooksRequest{PageToken: "x"})), codes.InvalidArgument, []string{"page_token"}},
+		{"enrolling in a missing one", second(enrolments.EnrolContact(ctx, &playbookv1.EnrolContactRequest{PlaybookId: missing, Contact: "c"})), codes.NotFound, nil},
+		{"a missing enrolment", second(enrolments.GetEnrolment(ctx, &playbookv1.GetEnrolmentRequest{Id: missing})), codes.NotFound, nil},
+	} {
+		var fields []string
+		for _, detail := range status.Convert(test.err).Details() {
+			if bad, ok := detail.(*errdetails.BadRequest); ok {
+				for _, violation := range bad.GetFieldViolations() {
+					fields = append(fields, violation.GetField())
+				}
+			}
+		}
+		if got := status.Code(test.err); got != test.code || !cmp.Equal(fields, test.fields) {
+			t.Errorf("%s: got %v with fields %v, want %v with %v", test.name, test.err, fields, test.code, test.fields)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Code returns the gRPC code for a kind of error. A kind that it does not know
+// is INTERNAL; a test holds it complete.
+func Code(kind domain.Kind) codes.Code {
+	switch kind {
+	case domain.Invalid:
+		return codes.InvalidArgument
+	case domain.NotFound:
+		return codes.NotFound
+	case domain.AlreadyExists:
+		return codes.AlreadyExists
+	case domain.FailedPrecondition:
+		return codes.FailedPrecondition
+	case domain.Conflict:
+		return codes.Aborted
+	case domain.Unavailable:
+		return codes.Unavailable
+	default:
+		return codes.Internal
+	}
+}
+
+// toStatus turns an error of a use case into what the caller gets. Causes go to
+// the log and never to the caller.
+func toStatus(ctx context.Context, log *slog.Logger, err error) error {
+	var typed *domain.Error
+	if !errors.As(err, &typed) {
+		// The caller's own deadline or cancellation is not our failure.
+		if ctx.Err() != nil {
+			return status.FromContextError(ctx.Err()).Err()
+		}
+		log.ErrorContext(ctx, "request failed", "error", err.Error())
+		return status.Error(codes.Internal, "internal error")
+	}
+	if typed.Kind == domain.Unavailable {
+		log.WarnContext(ctx, "request failed", "error", err.Error())
+	}
+	result := status.New(Code(typed.Kind), typed.Message)
+	if len(typed.Violations) == 0 {
+		return result.Err()
+	}
+	details := &errdetails.BadRequest{}
+	for _, violation := range typed.Violations {
+		details.FieldViolations = append(details.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field:       violation.Field,
+			Description: violation.Description,
+		})
+	}
+	detailed, err := result.WithDetails(details)
+	if err != nil {
+		// A name that is not valid UTF-8 cannot be encoded; the code still says
+		// enough.
+		return result.Err()
+	}
+	return detailed.Err()
+}

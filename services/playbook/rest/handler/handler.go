@@ -1,0 +1,147 @@
+// Package handler puts the playbook service's use cases behind its JSON API.
+package handler
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/mux"
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
+	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+)
+
+// New returns the handler of the API under /v1.
+func New(service *usecase.Service, log *slog.Logger) http.Handler {
+	h := &handler{service: service, log: log}
+	router := mux.NewRouter()
+	// An id has no colon, since a colon begins the name of an action.
+	const id = "{id:[^/:]+}"
+	router.HandleFunc("/v1/playbooks", h.createPlaybook).Methods(http.MethodPost)
+	router.HandleFunc("/v1/playbooks", h.listPlaybooks).Methods(http.MethodGet)
+	router.HandleFunc("/v1/playbooks/"+id, h.getPlaybook).Methods(http.MethodGet)
+	router.HandleFunc("/v1/playbooks/"+id+":activate", h.activatePlaybook).Methods(http.MethodPost)
+	router.HandleFunc("/v1/playbooks/"+id+"/enrolments", h.enrolContact).Methods(http.MethodPost)
+	router.HandleFunc("/v1/enrolments/"+id, h.getEnrolment).Methods(http.MethodGet)
+	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problem.Status(w, http.StatusNotFound, "there is nothing at this path")
+	})
+	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		methods := strings.Join(methodsAt(router, r), ", ")
+		w.Header().Set("Allow", methods)
+		problem.Status(w, http.StatusMethodNotAllowed, "this path takes "+methods)
+	})
+	return router
+}
+
+// methodsAt returns what can be done at a request's path.
+func methodsAt(router *mux.Router, r *http.Request) []string {
+	var methods []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		probe := r.Clone(r.Context())
+		probe.Method = method
+		var match mux.RouteMatch
+		if router.Match(probe, &match) && match.MatchErr == nil {
+			methods = append(methods, method)
+		}
+	}
+	return methods
+}
+
+type handler struct {
+	service *usecase.Service
+	log     *slog.Logger
+}
+
+func (h *handler) createPlaybook(w http.ResponseWriter, r *http.Request) {
+	var draft domain.Draft
+	if !h.read(w, r, readDraft(&draft)) {
+		return
+	}
+	playbook, err := h.service.CreatePlaybook(r.Context(), draft)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Location", "/v1/playbooks/"+playbook.ID)
+	write(w, http.StatusCreated, fromPlaybook(playbook))
+}
+
+func (h *handler) listPlaybooks(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	size := 0
+	if text := query.Get("page_size"); text != "" {
+		var err error
+		if size, err = strconv.Atoi(text); err != nil {
+			h.fail(w, r, domain.InvalidField("page_size", "must be a whole number"))
+			return
+		}
+	}
+	page, err := h.service.ListPlaybooks(r.Context(), size, query.Get("page_token"))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	// An empty page is an empty array, not null.
+	list := playbookList{Playbooks: []playbook{}, NextPageToken: page.NextToken}
+	for _, p := range page.Playbooks {
+		list.Playbooks = append(list.Playbooks, fromPlaybook(p))
+	}
+	write(w, http.StatusOK, list)
+}
+
+func (h *handler) getPlaybook(w http.ResponseWriter, r *http.Request) {
+	playbook, err := h.service.GetPlaybook(r.Context(), mux.Vars(r)["id"])
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	write(w, http.StatusOK, fromPlaybook(playbook))
+}
+
+func (h *handler) activatePlaybook(w http.ResponseWriter, r *http.Request) {
+	if !h.readNothing(w, r) {
+		return
+	}
+	playbook, err := h.service.ActivatePlaybook(r.Context(), mux.Vars(r)["id"])
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	write(w, http.StatusOK, fromPlaybook(playbook))
+}
+
+func (h *handler) enrolContact(w http.ResponseWriter, r *http.Request) {
+	var contact string
+	if !h.read(w, r, readContact(&contact)) {
+		return
+	}
+	enrolment, err := h.service.EnrolContact(r.Context(), mux.Vars(r)["id"], contact)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Location", "/v1/enrolments/"+enrolment.ID)
+	write(w, http.StatusCreated, fromEnrolment(enrolment))
+}
+
+func (h *handler) getEnrolment(w http.ResponseWriter, r *http.Request) {
+	enrolment, err := h.service.GetEnrolment(r.Context(), mux.Vars(r)["id"])
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	write(w, http.StatusOK, fromEnrolment(enrolment))
+}
+
+func write(w http.ResponseWriter, status int, body any) {
+	// Only the types of this package come here, and all of them can be encoded.
+	data, _ := json.Marshal(body)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// A client that went away cannot be told so.
+	_, _ = w.Write(append(data, '\n'))
+}

@@ -1,0 +1,205 @@
+package handler_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/sqlite"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
+	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/uuidv7"
+	"github.com/soketsugo/soketsugo/libs/testing/sqlitetest"
+	migrations "github.com/soketsugo/soketsugo/migrations/playbook/sqlite"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/handler"
+)
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+
+const missing = "00000000-0000-0000-0000-000000000000"
+
+func newHandler(t *testing.T) http.Handler {
+	t.Helper()
+	store, err := sqlite.Open(sqlitetest.Migrated(t, migrations.Files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	return handler.New(usecase.New(store, func() time.Time { return epoch }, func() string { return uuidv7.New(epoch) }), slog.New(slog.DiscardHandler))
+}
+
+// send sends JSON, within the limit that the server sets.
+func send(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	recorder := httptest.NewRecorder()
+	request.Body = http.MaxBytesReader(recorder, request.Body, 1<<20)
+	h.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func decode(t *testing.T, recorder *httptest.ResponseRecorder, wantStatus int) map[string]any {
+	t.Helper()
+	var body map[string]any
+	if err := json.Unmarshal(recorder.Body.Bytes(), &body); err != nil {
+		t.Fatalf("the body %q is not JSON: %v", recorder.Body, err)
+	}
+	if recorder.Code != wantStatus {
+		t.Fatalf("got status %d, want %d: %s", recorder.Code, wantStatus, recorder.Body)
+	}
+	return body
+}
+
+// Every kind has a status that says that something went wrong, and not 500.
+func TestEveryKindHasAStatus(t *testing.T) {
+	for _, kind := range domain.Kinds() {
+		if status := handler.Status(kind); status < 400 || status == http.StatusInternalServerError {
+			t.Errorf("%v has the status %d", kind, status)
+		}
+	}
+	if got := handler.Status(0); got != http.StatusInternalServerError {
+		t.Errorf("an error without a kind has the status %d, want 500", got)
+	}
+}
+
+// Everything about a playbook and an enrolment gets through, in both
+// directions.
+func TestRoundTrip(t *testing.T) {
+	h := newHandler(t)
+	recorder := send(h, http.MethodPost, "/v1/playbooks",
+		`{"name":"n ☎","description":"d","steps":[{"kind":"EMAIL","title":"e","delay":"3600s"},{"kind":"WAIT","title":"w"}]}`)
+	created := decode(t, recorder, http.StatusCreated)
+	id, _ := created["id"].(string)
+	if got := recorder.Header().Get("Location"); got != "/v1/playbooks/"+id {
+		t.Errorf("Location is %q", got)
+	}
+	want := map[string]any{
+		"id": id, "name": "n ☎", "description": "d", "state": "DRAFT", "revision": 1.0,
+		"created_at": "2026-01-02T03:04:05.000006Z", "updated_at": "2026-01-02T03:04:05.000006Z",
+		"steps": []any{
+			map[string]any{"kind": "EMAIL", "title": "e", "delay": "3600s"},
+			map[string]any{"kind": "WAIT", "title": "w", "delay": "0s"},
+		},
+	}
+	if diff := cmp.Diff(want, decode(t, send(h, http.MethodGet, "/v1/playbooks/"+id, ""), http.StatusOK)); diff != "" {
+		t.Errorf("the playbook (-want +got):\n%s", diff)
+	}
+	active := decode(t, send(h, http.MethodPost, "/v1/playbooks/"+id+":activate", ""), http.StatusOK)
+	if active["state"] != "ACTIVE" {
+		t.Errorf("the state is %v, want ACTIVE", active["state"])
+	}
+	list := decode(t, send(h, http.MethodGet, "/v1/playbooks?page_size=5", ""), http.StatusOK)
+	if diff := cmp.Diff(map[string]any{"playbooks": []any{active}}, list); diff != "" {
+		t.Errorf("the list (-want +got):\n%s", diff)
+	}
+	enrolment := decode(t, send(h, http.MethodPost, "/v1/playbooks/"+id+"/enrolments", `{"contact":"crm:1"}`), http.StatusCreated)
+	wantEnrolment := map[string]any{
+		"id": enrolment["id"], "playbook_id": id, "playbook_revision": 2.0, "contact": "crm:1", "state": "ACTIVE",
+		"current_step": 0.0, "due_at": "2026-01-02T04:04:05.000006Z", "created_at": "2026-01-02T03:04:05.000006Z",
+	}
+	got := decode(t, send(h, http.MethodGet, "/v1/enrolments/"+enrolment["id"].(string), ""), http.StatusOK)
+	if diff := cmp.Diff(wantEnrolment, got); diff != "" {
+		t.Errorf("the enrolment (-want +got):\n%s", diff)
+	}
+}
+
+// Lists are arrays also when they are empty.
+func TestEmptyLists(t *testing.T) {
+	h := newHandler(t)
+	if got := send(h, http.MethodGet, "/v1/playbooks", "").Body.String(); got != `{"playbooks":[]}`+"\n" {
+		t.Errorf("an empty list is %s", got)
+	}
+	if got := send(h, http.MethodPost, "/v1/playbooks", `{"name":"n"}`).Body.String(); !strings.Contains(got, `"steps":[]`) {
+		t.Errorf("a playbook without steps is %s", got)
+	}
+}
+
+// Every mistake is a problem with its status, and names its fields.
+func TestProblems(t *testing.T) {
+	h := newHandler(t)
+	draft, _ := decode(t, send(h, http.MethodPost, "/v1/playbooks", `{"name":"n"}`), http.StatusCreated)["id"].(string)
+	for _, test := range []struct {
+		name, method, path, body string
+		status                   int
+		fields                   []string
+	}{
+		{"no such path", "GET", "/v2", "", 404, nil},
+		{"a trailing slash", "GET", "/v1/playbooks/", "", 404, nil},
+		{"no such action", "POST", "/v1/playbooks/" + draft + ":explode", "", 404, nil},
+		{"a method that is not there", "DELETE", "/v1/playbooks", "", 405, nil},
+		{"an empty body", "POST", "/v1/playbooks", "", 400, []string{""}},
+		{"not JSON", "POST", "/v1/playbooks", "{", 400, []string{""}},
+		{"more than JSON", "POST", "/v1/playbooks", `{"name":"n"}{}`, 400, []string{""}},
+		{"unknown fields", "POST", "/v1/playbooks", `{"nmae":"n","steps":[{"kind":"CALL","titel":"t"}]}`, 400, []string{"steps[0].titel", "nmae"}},
+		{"a bad delay", "POST", "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t","delay":"1h"}]}`, 400, []string{"steps[0].delay"}},
+		{"a negative delay", "POST", "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t","delay":"-1s"}]}`, 400, []string{"steps[0].delay"}},
+		{"a huge delay", "POST", "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t","delay":"9223372036854775807s"}]}`, 400, []string{"steps[0].delay"}},
+		{"several mistakes", "POST", "/v1/playbooks", `{"steps":[{}]}`, 400, []string{"name", "steps[0].kind", "steps[0].title"}},
+		{"a body over the limit", "POST", "/v1/playbooks", `{"name":"` + strings.Repeat("x", 1<<20) + `"}`, 413, nil},
+		{"an action with a body over the limit", "POST", "/v1/playbooks/" + draft + ":activate", strings.Repeat("x", 1<<21), 413, nil},
+		{"an action with a body", "POST", "/v1/playbooks/" + draft + ":activate", `{"x":1}`, 400, nil},
+		{"an action without steps", "POST", "/v1/playbooks/" + draft + ":activate", `{}`, 422, nil},
+		{"a bad ID", "GET", "/v1/playbooks/x", "", 400, []string{"id"}},
+		{"a missing playbook", "GET", "/v1/playbooks/" + missing, "", 404, nil},
+		{"enrolling in a draft", "POST", "/v1/playbooks/" + draft + "/enrolments", `{"contact":"c"}`, 422, nil},
+		{"a missing enrolment", "GET", "/v1/enrolments/" + missing, "", 404, nil},
+		{"a page size that is no number", "GET", "/v1/playbooks?page_size=x", "", 400, []string{"page_size"}},
+		{"a negative page size", "GET", "/v1/playbooks?page_size=-1", "", 400, []string{"page_size"}},
+		{"a bad token", "GET", "/v1/playbooks?page_token=x", "", 400, []string{"page_token"}},
+	} {
+		recorder := send(h, test.method, test.path, test.body)
+		var details problem.Details
+		if err := json.Unmarshal(recorder.Body.Bytes(), &details); err != nil || recorder.Header().Get("Content-Type") != problem.ContentType {
+			t.Errorf("%s: got %s, which is not a problem: %s", test.name, recorder.Header().Get("Content-Type"), recorder.Body)
+			continue
+		}
+		var fields []string
+		for _, mistake := range details.Errors {
+			fields = append(fields, mistake.Field)
+		}
+		if recorder.Code != test.status || details.Status != test.status || !cmp.Equal(fields, test.fields) {
+			t.Errorf("%s: got %d with fields %q, want %d with %q: %s", test.name, recorder.Code, fields, test.status, test.fields, recorder.Body)
+		}
+	}
+}
+
+// A method that is not there is answered with those that are.
+func TestAllow(t *testing.T) {
+	for _, test := range []struct{ path, want string }{
+		{"/v1/playbooks", "GET, POST"},
+		{"/v1/playbooks/" + missing, "GET"},
+		{"/v1/playbooks/" + missing + ":activate", "POST"},
+	} {
+		if got := send(newHandler(t), http.MethodDelete, test.path, "").Header().Get("Allow"); got != test.want {
+			t.Errorf("%s: Allow is %q, want %q", test.path, got, test.want)
+		}
+	}
+}
+
+// Only JSON is read.
+func TestMediaType(t *testing.T) {
+	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"} {
+		request := httptest.NewRequest(http.MethodPost, "/v1/playbooks", strings.NewReader(`{"name":"n"}`))
+		request.Header.Set("Content-Type", kind)
+		recorder := httptest.NewRecorder()
+		newHandler(t).ServeHTTP(recorder, request)
+		if recorder.Code != http.StatusUnsupportedMediaType {
+			t.Errorf("%q: got %d, want 415", kind, recorder.Code)
+		}
+	}
+}
+
+// A contact that is enrolled twice is a conflict.
+func TestConflict(t *testing.T) {
+	h := newHandler(t)
+	id, _ := decode(t, send(h, http.MethodPost, "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t"}]}`), http.StatusCreated)["id"].(string)
+	decode(t, send(h, http.MethodPost, "/v1/playbooks/"+id+":activate", `{}`), http.StatusOK)
+	decode(t, send(h, http.MethodPost, "/v1/playbooks/"+id+"/enrolments", `{"contact":"c"}`), http.StatusCreated)
+	decode(t, send(h, http.MethodPost, "/v1/playbooks/"+id+"/enrolments", `{"contact":"c"}`), http.StatusConflict)
+}
