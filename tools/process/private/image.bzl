@@ -1,8 +1,8 @@
 """The image half of a process: it takes a binary, whatever language that is written in."""
 
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_image_index", "oci_load")
+load("//tools/launch:defs.bzl", "launch", "launch_test")
 load(":labels.bzl", "image_labels")
-load(":launch.bzl", "launch", "launch_test")
 load(":layer.bzl", "ARCHITECTURES", "image_layer")
 
 # uid and gid of "nonroot", as the distroless images have it.
