@@ -23,8 +23,8 @@ type Spec struct {
 	Path string
 	// Args follow the binary's name.
 	Args []string
-	// Env is the whole environment. LOG_FORMAT must be json in it (or not be set)
-	// for Addr and Ready to work.
+	// Env is the whole environment. For Addr and Ready to work LOG_FORMAT must be
+	// json in it and LOG_LEVEL info or debug, or they must not be set.
 	Env []string
 	// Output, if not nil, is called with each line that the process writes, one
 	// call at a time.
@@ -35,7 +35,7 @@ type Spec struct {
 // it, however that ends, on systems that can arrange this.
 type Child struct {
 	name    string
-	pid     int
+	process *os.Process
 	ready   chan struct{}
 	done    chan struct{}
 	state   *os.ProcessState
@@ -54,7 +54,8 @@ func Start(spec Spec) (*Child, error) {
 		return nil, fmt.Errorf("starting %s: %w", spec.Name, err)
 	}
 	cmd := exec.Command(spec.Path, spec.Args...)
-	cmd.Env = spec.Env
+	// Nil would mean our own environment.
+	cmd.Env = append([]string{}, spec.Env...)
 	cmd.Stdout, cmd.Stderr = writer, writer
 	cmd.SysProcAttr = attributes()
 	c := &Child{
@@ -76,7 +77,7 @@ func Start(spec Spec) (*Child, error) {
 			started <- err
 			return
 		}
-		c.pid = cmd.Process.Pid
+		c.process = cmd.Process
 		started <- nil
 		c.read(reader, spec.Output)
 		c.waitErr = cmd.Wait()
@@ -89,12 +90,20 @@ func Start(spec Spec) (*Child, error) {
 	return c, nil
 }
 
-// read follows the log until the process closes it.
+// read follows the log until the process closes it. A line that is too long for
+// memory is cut in pieces: to stop reading would stop the process.
 func (c *Child) read(reader *os.File, output func(Line)) {
 	defer reader.Close()
 	const longestLine = 1 << 20
 	scanner := bufio.NewScanner(reader)
-	scanner.Buffer(nil, longestLine)
+	scanner.Buffer(nil, 2*longestLine)
+	scanner.Split(func(data []byte, atEOF bool) (int, []byte, error) {
+		advance, token, err := bufio.ScanLines(data, atEOF)
+		if advance == 0 && len(data) >= longestLine {
+			return len(data), data, nil
+		}
+		return advance, token, err
+	})
 	for scanner.Scan() {
 		line := parse(scanner.Text())
 		c.note(line)
@@ -140,7 +149,7 @@ func (c *Child) Addr(name string) string {
 }
 
 // PID returns the process's number.
-func (c *Child) PID() int { return c.pid }
+func (c *Child) PID() int { return c.process.Pid }
 
 // Done is closed when the process has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
@@ -163,12 +172,8 @@ func (c *Child) Failure() error {
 
 // Signal sends a signal. It does nothing when the process has ended.
 func (c *Child) Signal(signal syscall.Signal) {
-	select {
-	case <-c.done:
-	default:
-		// The process can end at any moment; then there is nobody to tell.
-		_ = syscall.Kill(c.pid, signal)
-	}
+	// The process can end at any moment; then there is nobody to tell.
+	_ = c.process.Signal(signal)
 }
 
 // Stop asks the process to end and waits for it. When ctx ends first, the
@@ -180,8 +185,7 @@ func (c *Child) Stop(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		// The whole group: what the process started would keep its log open.
-		c.Signal(syscall.SIGKILL)
-		_ = syscall.Kill(-c.pid, syscall.SIGKILL)
+		_ = syscall.Kill(-c.process.Pid, syscall.SIGKILL)
 		<-c.done
 		return fmt.Errorf("%s did not stop in time and was killed", c.name)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,6 +80,64 @@ func TestStopKills(t *testing.T) {
 	}
 	if c.ExitCode() != -1 {
 		t.Errorf("the exit code is %d, want -1 for a signal", c.ExitCode())
+	}
+}
+
+// What the child has started is killed with it, or its log would never end.
+func TestStopKillsTheGroup(t *testing.T) {
+	c := start(t, `trap '' TERM; sleep 60 & echo '{"msg":"ready"}'; wait; sleep 60`, nil)
+	if err := c.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if err := c.Stop(ctx); err == nil {
+		t.Error("Stop: got no error")
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("Stop took %s", took)
+	}
+}
+
+// A child is in a process group of its own: Ctrl-C in the terminal is for the
+// parent, which stops its children in order.
+func TestProcessGroup(t *testing.T) {
+	c := start(t, `sleep 60`, nil)
+	group, err := syscall.Getpgid(c.PID())
+	if err != nil || group != c.PID() {
+		t.Errorf("the group of process %d is %d, %v", c.PID(), group, err)
+	}
+}
+
+// A line without end neither fills the memory nor stops the child.
+func TestLongLine(t *testing.T) {
+	const size = 3 << 20
+	total := 0
+	c := start(t, `head -c 3145728 /dev/zero | tr '\0' x; echo; echo '{"msg":"ready"}'`, func(line child.Line) { total += len(line.Raw) })
+	if err := c.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	if want := size + len(`{"msg":"ready"}`); total != want || c.ExitCode() != 0 {
+		t.Errorf("got %d bytes and exit code %d, want %d and 0", total, c.ExitCode(), want)
+	}
+}
+
+// A child sees the environment that it was given and nothing of ours.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("SOKETSUGO_CHILD_TEST", "inherited")
+	var got string
+	c, err := child.Start(child.Spec{
+		Name: "it", Path: "/bin/sh", Args: []string{"-c", `echo "<$SOKETSUGO_CHILD_TEST>"`},
+		Output: func(line child.Line) { got = line.Raw },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-c.Done()
+	if got != "<>" {
+		t.Errorf("the child sees %s", got)
 	}
 }
 

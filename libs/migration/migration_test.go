@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -204,12 +206,78 @@ func TestUpExitCodes(t *testing.T) {
 
 // A database that comes up late is used as soon as it answers.
 func TestUpWaits(t *testing.T) {
+	address, err := url.Parse(cluster.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := address.Query()
+	sockets, late := query.Get("host"), filepath.Join(t.TempDir(), "s")
+	query.Set("host", late)
+	address.RawQuery = query.Encode()
+	time.AfterFunc(300*time.Millisecond, func() { _ = os.Symlink(sockets, late) })
+	begin := time.Now()
+	result, err := migration.Up(t.Context(), open(t, address.String()), files("CREATE TABLE a (x int);"), patient, discard())
+	if err != nil || result.Version != 1 {
+		t.Errorf("Up: got %+v, %v; want version 1", result, err)
+	}
+	if took := time.Since(begin); took < 300*time.Millisecond {
+		t.Errorf("Up took %s, before the database was there", took)
+	}
+}
+
+// Who waits for a database can be interrupted.
+func TestUpInterruptedWaiting(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	db := open(t, "postgres:///db?user=u&host="+t.TempDir())
 	_, err := migration.Up(ctx, db, files("SELECT 1;"), patient, discard())
 	if !errors.Is(err, context.Canceled) || migration.ExitCode(err) != migration.ExitInterrupted {
 		t.Errorf("interrupted while waiting: got %v", err)
+	}
+}
+
+// The limit on waiting for the lock is not one on the migrations' own locks.
+func TestUpResetsLockTimeout(t *testing.T) {
+	db := open(t, cluster.Database(t))
+	if _, err := migration.Up(t.Context(), db, files("CREATE TABLE a AS SELECT current_setting('lock_timeout') AS value;"), patient, discard()); err != nil {
+		t.Fatal(err)
+	}
+	var value string
+	if err := db.QueryRowContext(t.Context(), "SELECT value FROM a").Scan(&value); err != nil || value != "0" {
+		t.Errorf("migrations run with a lock timeout of %q (%v), want 0", value, err)
+	}
+}
+
+// A release that was rolled back leaves a newer schema alone and is content.
+func TestUpOnNewerSchema(t *testing.T) {
+	db := open(t, cluster.Database(t))
+	first, second := "CREATE TABLE a (x int);", "CREATE TABLE b (x int);"
+	if _, err := migration.Up(t.Context(), db, files(first, second), patient, discard()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := migration.Up(t.Context(), db, files(first), patient, discard())
+	if want := (migration.Result{Applied: 0, Version: 2}); err != nil || got != want {
+		t.Errorf("Up: got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+// A URL that cannot work is refused with what it takes and without its password.
+func TestOpenRefuses(t *testing.T) {
+	for _, test := range []struct{ url, want string }{
+		{"mysql://user:hunter2@host/db", "must be postgres or sqlite"},
+		{"::hunter2", "cannot be parsed"},
+		{"postgres://user:hunter2@host/db?sslmode=x", "TLS"},
+		{"postgres://user@host/db?Password=hunter2&sslmode=x", "TLS"},
+		{"postgres://user@host/db?password=`: hunter2", "URL"},
+		{"sqlite://playbook.db", "absolute path"},
+		{"sqlite://folder/playbook.db", "absolute path"},
+		{"sqlite:playbook.db", "absolute path"},
+		{"sqlite://", "absolute path"},
+	} {
+		_, err := database.Open(test.url)
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v, want an error with %q and without the password", test.url, err, test.want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ package migration_test
 
 import (
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/soketsugo/soketsugo/libs/migration"
@@ -18,6 +19,21 @@ func TestUpSQLite(t *testing.T) {
 			t.Errorf("Up: got %+v, %v; want %+v", got, err, want)
 		}
 	}
+}
+
+// Of many runners at once one applies and all succeed.
+func TestUpSQLiteAtOnce(t *testing.T) {
+	databaseURL := "sqlite://" + filepath.Join(t.TempDir(), "test.db")
+	var group sync.WaitGroup
+	for range 4 {
+		db := open(t, databaseURL)
+		group.Go(func() {
+			if _, err := migration.Up(t.Context(), db, files("CREATE TABLE a (x INTEGER);"), patient, discard()); err != nil {
+				t.Errorf("Up: %v", err)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // A file that cannot be made is reported at once: there is no server to wait

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
 
 	"github.com/soketsugo/soketsugo/libs/migration/pgsql"
 )
@@ -32,7 +33,7 @@ func Open(databaseURL string) (*Database, error) {
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
 		// The error of url.Parse quotes the URL, password and all.
-		return nil, errors.New("the database URL cannot be parsed")
+		return nil, errors.New("the database URL cannot be parsed; it must be postgres://… or sqlite:///path")
 	}
 	switch parsed.Scheme {
 	case "postgres", "postgresql":
@@ -42,6 +43,11 @@ func Open(databaseURL string) (*Database, error) {
 		}
 		return &Database{DB: sql.OpenDB(connector), Dialect: PostgreSQL}, nil
 	case "sqlite":
+		// sqlite://file.db names a host, and SQLite would take the empty path for a
+		// database that vanishes with its connection.
+		if parsed.Host != "" || !path.IsAbs(parsed.Path) {
+			return nil, errors.New("the database URL must hold an absolute path, as sqlite:///folder/file.db does")
+		}
 		db, err := openSQLite(parsed.Path)
 		if err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -37,7 +38,7 @@ var _ driver.Connector = (*Connector)(nil)
 func NewConnector(databaseURL string) (*Connector, error) {
 	config, err := pgconn.ParseConfig(databaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("reading the database URL: %w", err)
+		return nil, fmt.Errorf("reading the database URL: %w", reason(err))
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
@@ -48,6 +49,19 @@ func NewConnector(databaseURL string) (*Connector, error) {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 	}
 	return &Connector{config: config}, nil
+}
+
+// reason is what pgx says about a URL without the URL and the cause, which may
+// quote it: pgx takes out only those passwords that it can find.
+func reason(err error) error {
+	text := err.Error()
+	if cause := errors.Unwrap(err); cause != nil {
+		text = strings.TrimSuffix(text, " ("+cause.Error()+")")
+	}
+	if end := strings.LastIndex(text, "`: "); end >= 0 {
+		return errors.New(text[end+len("`: "):])
+	}
+	return errors.New("it cannot be parsed")
 }
 
 // Connect opens a connection.

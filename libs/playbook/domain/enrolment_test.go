@@ -50,6 +50,14 @@ func TestEnrolRefuses(t *testing.T) {
 	}
 }
 
+// An active playbook has steps; one that lost them in a store takes nobody.
+func TestEnrolWithoutSteps(t *testing.T) {
+	_, err := domain.Enrol(id, domain.Playbook{State: domain.PlaybookActive}, "c", now)
+	if got := domain.KindOf(err); got != domain.FailedPrecondition {
+		t.Errorf("got kind %v, want %v", got, domain.FailedPrecondition)
+	}
+}
+
 // One entity has one spelling of its ID.
 func TestCheckID(t *testing.T) {
 	for _, test := range []struct {

@@ -1,8 +1,11 @@
 package usecase_test
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"time"
@@ -133,10 +136,10 @@ func TestListPlaybooks(t *testing.T) {
 	}
 }
 
-// A page that ends with the list has no token, and sizes have their bounds.
+// Sizes have their bounds.
 func TestPageSizes(t *testing.T) {
 	ctx, service := t.Context(), newService(t)
-	for range usecase.DefaultPageSize + 1 {
+	for range usecase.MaxPageSize + 1 {
 		create(t, service)
 	}
 	for _, test := range []struct {
@@ -144,8 +147,10 @@ func TestPageSizes(t *testing.T) {
 		more       bool
 	}{
 		{0, usecase.DefaultPageSize, true},
-		{usecase.DefaultPageSize + 1, usecase.DefaultPageSize + 1, false},
-		{1 << 30, usecase.DefaultPageSize + 1, false},
+		{1, 1, true},
+		{usecase.MaxPageSize, usecase.MaxPageSize, true},
+		{usecase.MaxPageSize + 1, usecase.MaxPageSize, true},
+		{1 << 30, usecase.MaxPageSize, true},
 	} {
 		page, err := service.ListPlaybooks(ctx, test.size, "")
 		if err != nil {
@@ -154,6 +159,70 @@ func TestPageSizes(t *testing.T) {
 		if len(page.Playbooks) != test.want || (page.NextToken != "") != test.more {
 			t.Errorf("size %d: got %d playbooks, token %q; want %d, more = %v",
 				test.size, len(page.Playbooks), page.NextToken, test.want, test.more)
+		}
+	}
+}
+
+// A page that ends with the list has no token.
+func TestLastPage(t *testing.T) {
+	service := newService(t)
+	create(t, service)
+	create(t, service)
+	page, err := service.ListPlaybooks(t.Context(), 2, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Playbooks) != 2 || page.NextToken != "" {
+		t.Errorf("got %d playbooks, token %q; want 2 and none", len(page.Playbooks), page.NextToken)
+	}
+}
+
+// However large playbooks are, a page fits into what a gRPC client takes by
+// default, and pages put together are the whole list.
+func TestLargePlaybooks(t *testing.T) {
+	const grpcLimit, count = 4 << 20, 60
+	service := newService(t)
+	steps := make([]domain.Step, domain.MaxSteps)
+	for i := range steps {
+		steps[i] = domain.Step{Kind: domain.StepCall, Title: strings.Repeat("🦊", domain.MaxTitleLength)}
+	}
+	for range count {
+		create(t, service, steps...)
+	}
+	seen, pages, token := 0, 0, ""
+	for {
+		page, err := service.ListPlaybooks(t.Context(), count, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := len(fmt.Sprint(page.Playbooks)); size > grpcLimit {
+			t.Errorf("page %d has %d bytes, want at most %d", pages, size, grpcLimit)
+		}
+		pages++
+		seen += len(page.Playbooks)
+		if token = page.NextToken; token == "" {
+			break
+		}
+	}
+	if seen != count || pages < 2 || pages > 4 {
+		t.Errorf("%d pages held %d playbooks, want 2 to 4 with %d", pages, seen, count)
+	}
+}
+
+// A forged token with a time that databases disagree about is refused.
+func TestTokenYears(t *testing.T) {
+	service := newService(t)
+	for _, test := range []struct {
+		year int
+		ok   bool
+	}{{0, false}, {1, true}, {9999, true}, {10000, false}} {
+		raw := []byte{1}
+		raw = binary.BigEndian.AppendUint64(raw, uint64(time.Date(test.year, 6, 1, 0, 0, 0, 0, time.UTC).UnixMicro()))
+		raw = append(raw, id(1)...)
+		raw = binary.BigEndian.AppendUint32(raw, crc32.ChecksumIEEE(raw))
+		_, err := service.ListPlaybooks(t.Context(), 1, base64.RawURLEncoding.EncodeToString(raw))
+		if (err == nil) != test.ok {
+			t.Errorf("year %d: got %v, want ok = %v", test.year, err, test.ok)
 		}
 	}
 }
@@ -171,7 +240,11 @@ func TestBadTokens(t *testing.T) {
 	if _, err := service.ListPlaybooks(ctx, 1, good); err != nil {
 		t.Fatalf("the token itself: %v", err)
 	}
-	bad := []string{"x", good + "A", good[1:], good[:len(good)-1], strings.ToLower(good), good + "=", " " + good}
+	// The last character holds bits that are not used; set, they name the same
+	// page a second time.
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(digits, good[len(good)-1])
+	bad := []string{good[:len(good)-1] + string(digits[last+1]), "x", good + "A", good[1:], good[:len(good)-1], strings.ToLower(good), good + "=", " " + good}
 	for i := range good {
 		replacement := "A"
 		if good[i] == 'A' {

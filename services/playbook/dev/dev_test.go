@@ -84,11 +84,15 @@ var freePorts = []string{"--grpc-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0", "
 
 func start(t *testing.T, args ...string) *launcher {
 	t.Helper()
+	return startIn(t, []string{"TMPDIR=" + t.TempDir()}, args...)
+}
+
+func startIn(t *testing.T, env []string, args ...string) *launcher {
+	t.Helper()
 	l := &launcher{}
 	var err error
 	l.Child, err = child.Start(child.Spec{
-		Name: "dev", Path: devBinary.Path(t), Args: args,
-		Env: []string{"TMPDIR=" + t.TempDir()},
+		Name: "dev", Path: devBinary.Path(t), Args: args, Env: env,
 		Output: func(line child.Line) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -128,13 +132,30 @@ func (l *launcher) children(t *testing.T) []string {
 	return found
 }
 
-// The scenario passes and ends with its line.
+// The scenario passes, ends with its line and leaves no file, also where the
+// user wants to see errors only.
 func TestSmoke(t *testing.T) {
-	l := start(t, append(binaries(t), "--smoke")...)
+	folder := t.TempDir()
+	l := startIn(t, []string{"TMPDIR=" + folder, "LOG_LEVEL=error"}, append(binaries(t), "--smoke")...)
 	l.finish(t, 0)
 	if !strings.HasSuffix(l.output(), "\nsmoke: ok") {
 		t.Errorf("the output does not end with its line:\n%s", l.output())
 	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("the scenario left %v behind, %v", left, err)
+	}
+}
+
+// Paths are relative to where the user called bazel.
+func TestRelativeFolder(t *testing.T) {
+	folder := t.TempDir()
+	l := startIn(t, []string{"BUILD_WORKING_DIRECTORY=" + folder}, append(binaries(t), append(freePorts, "--data", "x")...)...)
+	l.waitFor(t, "Ctrl-C stops everything")
+	if _, err := os.Stat(filepath.Join(folder, "x", "playbook.db")); err != nil {
+		t.Error(err)
+	}
+	l.Signal(syscall.SIGINT)
+	l.finish(t, 0)
 }
 
 // The launcher starts everything, says where, and SIGTERM stops it all.
@@ -233,6 +254,10 @@ func TestRefusals(t *testing.T) {
 		{"an argument", []string{"smoke"}, 2, `"smoke" is not a flag`},
 		{"a missing binary", []string{"--migrate-binary", file + "x"}, 2, "where there is no file"},
 		{"two databases", []string{"--data", folder, "--database-url", "postgres://h/d"}, 2, "exclude each other"},
+		{"an address without a port", append(binaries(t), "--http-addr", "127.0.0.1"), 2, "it takes host:port"},
+		{"a port that is none", append(binaries(t), "--grpc-admin-addr", "127.0.0.1:99999"), 2, "it takes host:port"},
+		{"a URL that is none", append(binaries(t), "--database-url", "playbook"), 2, "it takes postgres://"},
+		{"an SQLite file as a host", append(append(binaries(t), freePorts...), "--database-url", "sqlite://x.db"), 1, "absolute path"},
 		{"a port that is taken", append(append(binaries(t), freePorts...), "--data", t.TempDir(), "--grpc-addr", listener.Addr().String()), 1, "choose another with --grpc-addr"},
 		{"a folder that cannot be made", append(append(binaries(t), freePorts...), "--data", filepath.Join(file, "x")), 1, "choose another with --data"},
 		{"a file that is no database", append(append(binaries(t), freePorts...), "--data", folder), 1, "migrate ended: exit status 2"},

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,7 +24,8 @@ each as a process of its own, on one database. Ctrl-C stops them.
 
 type options struct {
 	smoke                                            bool
-	data, databaseURL                                string
+	data                                             string
+	databaseURL, databaseName                        string
 	migrateBinary, grpcBinary, restBinary            string
 	grpcAddr, grpcAdminAddr, httpAddr, httpAdminAddr string
 }
@@ -71,10 +73,41 @@ func parseOptions(args []string, output io.Writer) (options, error) {
 		}
 		*binary.path = located
 	}
+	for _, address := range []struct{ flag, value string }{
+		{"--grpc-addr", o.grpcAddr}, {"--http-addr", o.httpAddr},
+		{"--grpc-admin-addr", o.grpcAdminAddr}, {"--http-admin-addr", o.httpAdminAddr},
+	} {
+		if err := checkAddress(address.value); err != nil {
+			return options{}, fmt.Errorf("%s is %q (%w); it takes host:port, such as 127.0.0.1:8080", address.flag, address.value, err)
+		}
+	}
+	if o.databaseURL != "" {
+		parsed, err := url.Parse(o.databaseURL)
+		if err != nil || parsed.Scheme == "" {
+			// The error quotes the URL, which may hold a password.
+			return options{}, errors.New("--database-url cannot be parsed; it takes postgres://user@host/name or sqlite:///path")
+		}
+		o.databaseName = parsed.Scheme + "://" + parsed.Host + parsed.Path
+	}
 	if o.smoke {
 		o.grpcAddr, o.httpAddr, o.grpcAdminAddr, o.httpAdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	}
 	return o, nil
+}
+
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	var inner *net.AddrError
+	switch {
+	case errors.As(err, &inner):
+		return errors.New(inner.Err)
+	case err != nil:
+		return err
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%q is no port", port)
+	}
+	return nil
 }
 
 // locate accepts absolute paths, paths relative to the current folder and
@@ -99,12 +132,7 @@ func locate(path string) (string, error) {
 func (o options) database() (databaseURL, name string, clean func(), err error) {
 	keep := func() {}
 	if o.databaseURL != "" {
-		// The URL may hold a password: the name is its scheme and host.
-		parsed, err := url.Parse(o.databaseURL)
-		if err != nil || parsed.Scheme == "" {
-			return "", "", keep, errors.New("--database-url cannot be parsed; it takes postgres://user@host/name or sqlite:///path")
-		}
-		return o.databaseURL, parsed.Scheme + "://" + parsed.Host + parsed.Path, keep, nil
+		return o.databaseURL, o.databaseName, keep, nil
 	}
 	folder := o.data
 	switch {

@@ -523,7 +523,8 @@ func (x *GetPlaybookResponse) GetPlaybook() *Playbook {
 // ListPlaybooksRequest asks for one page.
 type ListPlaybooksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The most playbooks to return. 0 means 50; more than 200 means 200.
+	// The most playbooks to return; a page of large ones may hold fewer. 0 means
+	// 50; more than 200 means 200.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// ListPlaybooksResponse.next_page_token of the page before; empty for the
 	// first page.

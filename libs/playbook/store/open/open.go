@@ -3,8 +3,10 @@ package open
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"path"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
@@ -28,12 +30,17 @@ func Open(ctx context.Context, databaseURL string) (Store, error) {
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
 		// The error of url.Parse quotes the URL, password and all.
-		return nil, fmt.Errorf("the database URL cannot be parsed")
+		return nil, errors.New("the database URL cannot be parsed; it must be postgres://… or sqlite:///path")
 	}
 	switch parsed.Scheme {
 	case "postgres", "postgresql":
 		return postgres.Open(ctx, databaseURL)
 	case "sqlite":
+		// sqlite://file.db names a host, and SQLite would take the empty path for a
+		// database that vanishes with its connection.
+		if parsed.Host != "" || !path.IsAbs(parsed.Path) {
+			return nil, errors.New("the database URL must hold an absolute path, as sqlite:///folder/file.db does")
+		}
 		return openSQLite(parsed.Path)
 	default:
 		return nil, fmt.Errorf("the database URL's scheme is %q; it must be postgres or sqlite", parsed.Scheme)

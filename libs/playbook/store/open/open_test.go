@@ -12,6 +12,10 @@ func TestOpenRefuses(t *testing.T) {
 	for _, test := range []struct{ name, url, want string }{
 		{"another database", "mysql://user:hunter2@host/db", `scheme is "mysql"`},
 		{"no URL", "::hunter2", "cannot be parsed"},
+		{"an SQLite file as a host", "sqlite://playbook.db", "absolute path"},
+		{"an SQLite file in a folder that is a host", "sqlite://folder/playbook.db", "absolute path"},
+		{"an SQLite file without slashes", "sqlite:playbook.db", "absolute path"},
+		{"an SQLite URL without a file", "sqlite://", "absolute path"},
 		{"an escape that is none", "postgres://user:hunter2%zz@host/db", "cannot be parsed"},
 	} {
 		_, err := open.Open(t.Context(), test.url)

@@ -12,11 +12,11 @@ const enrolmentColumns = `id, playbook_id, playbook_revision, contact, state, cu
 // CreateEnrolment stores a new enrolment. Fails with AlreadyExists, NotFound and
 // Conflict, see usecase.EnrolmentStore.
 func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	// FOR SHARE holds the playbook at this revision until the enrolment is
 	// committed: nobody can archive it between the two.
-	tag, err := s.pool.Exec(ctx,
+	tag, err := s.pool.Exec(limited,
 		`INSERT INTO enrolments (`+enrolmentColumns+`)
 		 SELECT $1, id, revision, $4, $5, $6, $7, $8 FROM playbooks WHERE id = $2 AND revision = $3 FOR SHARE`,
 		enrolment.ID, enrolment.PlaybookID, enrolment.PlaybookRevision, enrolment.Contact, string(enrolment.State),
@@ -30,7 +30,7 @@ func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment)
 		return domain.Errorf(domain.AlreadyExists, "enrolment %s exists already", enrolment.ID)
 	}
 	if err != nil {
-		return fmt.Errorf("inserting an enrolment: %w", translate(err))
+		return fmt.Errorf("inserting an enrolment: %w", translate(ctx, err))
 	}
 	if tag.RowsAffected() == 0 {
 		return s.missed(ctx, enrolment.PlaybookID, enrolment.PlaybookRevision)
@@ -40,18 +40,18 @@ func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment)
 
 // Enrolment returns an enrolment by its ID. Fails with NotFound.
 func (s *Store) Enrolment(ctx context.Context, id string) (domain.Enrolment, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	var enrolment domain.Enrolment
 	var state string
-	err := s.pool.QueryRow(ctx, `SELECT `+enrolmentColumns+` FROM enrolments WHERE id = $1`, id).Scan(
+	err := s.pool.QueryRow(limited, `SELECT `+enrolmentColumns+` FROM enrolments WHERE id = $1`, id).Scan(
 		&enrolment.ID, &enrolment.PlaybookID, &enrolment.PlaybookRevision, &enrolment.Contact, &state,
 		&enrolment.CurrentStep, &enrolment.DueAt, &enrolment.CreatedAt)
 	if isNoRows(err) {
 		return domain.Enrolment{}, domain.Errorf(domain.NotFound, "there is no enrolment %s", id)
 	}
 	if err != nil {
-		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", translate(err))
+		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", translate(ctx, err))
 	}
 	enrolment.State = domain.EnrolmentState(state)
 	enrolment.DueAt, enrolment.CreatedAt = enrolment.DueAt.UTC(), enrolment.CreatedAt.UTC()

@@ -16,13 +16,13 @@ const playbookColumns = `id, name, description, steps, state, revision, created_
 // CreatePlaybook stores a new playbook. Fails with AlreadyExists when its ID is
 // taken.
 func (s *Store) CreatePlaybook(ctx context.Context, playbook domain.Playbook) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	steps, err := stepjson.Encode(playbook.Steps)
 	if err != nil {
 		return err
 	}
-	_, err = s.pool.Exec(ctx,
+	_, err = s.pool.Exec(limited,
 		`INSERT INTO playbooks (`+playbookColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		playbook.ID, playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
 		playbook.CreatedAt, playbook.UpdatedAt)
@@ -30,28 +30,28 @@ func (s *Store) CreatePlaybook(ctx context.Context, playbook domain.Playbook) er
 		return domain.Errorf(domain.AlreadyExists, "playbook %s exists already", playbook.ID)
 	}
 	if err != nil {
-		return fmt.Errorf("inserting a playbook: %w", translate(err))
+		return fmt.Errorf("inserting a playbook: %w", translate(ctx, err))
 	}
 	return nil
 }
 
 // Playbook returns a playbook by its ID. Fails with NotFound.
 func (s *Store) Playbook(ctx context.Context, id string) (domain.Playbook, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	playbook, err := scanPlaybook(s.pool.QueryRow(ctx, `SELECT `+playbookColumns+` FROM playbooks WHERE id = $1`, id))
+	playbook, err := scanPlaybook(s.pool.QueryRow(limited, `SELECT `+playbookColumns+` FROM playbooks WHERE id = $1`, id))
 	if isNoRows(err) {
 		return domain.Playbook{}, domain.Errorf(domain.NotFound, "there is no playbook %s", id)
 	}
 	if err != nil {
-		return domain.Playbook{}, fmt.Errorf("selecting a playbook: %w", translate(err))
+		return domain.Playbook{}, fmt.Errorf("selecting a playbook: %w", translate(ctx, err))
 	}
 	return playbook, nil
 }
 
 // Playbooks returns up to limit playbooks after a position, the newest first.
 func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit int) ([]domain.Playbook, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	query := `SELECT ` + playbookColumns + ` FROM playbooks`
 	args := []any{limit}
@@ -59,21 +59,21 @@ func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit in
 		query += ` WHERE (created_at, id) < ($2, $3)`
 		args = append(args, after.CreatedAt, after.ID)
 	}
-	rows, err := s.pool.Query(ctx, query+` ORDER BY created_at DESC, id DESC LIMIT $1`, args...)
+	rows, err := s.pool.Query(limited, query+` ORDER BY created_at DESC, id DESC LIMIT $1`, args...)
 	if err != nil {
-		return nil, fmt.Errorf("selecting playbooks: %w", translate(err))
+		return nil, fmt.Errorf("selecting playbooks: %w", translate(ctx, err))
 	}
 	defer rows.Close()
 	var playbooks []domain.Playbook
 	for rows.Next() {
 		playbook, err := scanPlaybook(rows)
 		if err != nil {
-			return nil, fmt.Errorf("reading a playbook: %w", translate(err))
+			return nil, fmt.Errorf("reading a playbook: %w", translate(ctx, err))
 		}
 		playbooks = append(playbooks, playbook)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("selecting playbooks: %w", translate(err))
+		return nil, fmt.Errorf("selecting playbooks: %w", translate(ctx, err))
 	}
 	return playbooks, nil
 }
@@ -81,19 +81,19 @@ func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit in
 // UpdatePlaybook replaces the playbook with the same ID at revision from. Fails
 // with NotFound and Conflict.
 func (s *Store) UpdatePlaybook(ctx context.Context, playbook domain.Playbook, from int64) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	steps, err := stepjson.Encode(playbook.Steps)
 	if err != nil {
 		return err
 	}
-	tag, err := s.pool.Exec(ctx,
+	tag, err := s.pool.Exec(limited,
 		`UPDATE playbooks SET name = $3, description = $4, steps = $5, state = $6, revision = $7, updated_at = $8
 		 WHERE id = $1 AND revision = $2`,
 		playbook.ID, from, playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
 		playbook.UpdatedAt)
 	if err != nil {
-		return fmt.Errorf("updating a playbook: %w", translate(err))
+		return fmt.Errorf("updating a playbook: %w", translate(ctx, err))
 	}
 	if tag.RowsAffected() == 0 {
 		return s.missed(ctx, playbook.ID, from)

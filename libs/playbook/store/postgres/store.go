@@ -5,6 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,8 +20,7 @@ import (
 const (
 	// connectTimeout bounds one attempt to reach the server.
 	connectTimeout = 5 * time.Second
-	// queryTimeout bounds one call of a method, waiting for a connection
-	// included, when the caller's context has no earlier deadline.
+	// queryTimeout is the patience of a store.
 	queryTimeout = 10 * time.Second
 	// connLifetime makes the pool heal by itself: after a failover or a change
 	// of DNS, no connection to the old server is older than this.
@@ -29,6 +32,9 @@ const (
 // Store is a usecase.Store. It is safe for concurrent use.
 type Store struct {
 	pool *pgxpool.Pool
+	// patience bounds one statement, waiting for a connection included, when the
+	// caller's context has no earlier deadline.
+	patience time.Duration
 }
 
 // Open returns a store on the database that databaseURL names. It connects
@@ -36,21 +42,58 @@ type Store struct {
 // away. Settings of pgx's pool, such as pool_max_conns, are taken from the URL's
 // query. The error holds no password.
 func Open(ctx context.Context, databaseURL string) (*Store, error) {
-	config, err := pgxpool.ParseConfig(databaseURL)
+	config, err := poolConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL: %w", err)
 	}
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = connectTimeout
-	}
-	config.MaxConnLifetime = connLifetime
-	config.MaxConnLifetimeJitter = connLifetimeJitter
-	config.MaxConnIdleTime = connIdleTime
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("opening the connection pool: %w", err)
 	}
-	return &Store{pool: pool}, nil
+	return &Store{pool: pool, patience: queryTimeout}, nil
+}
+
+// poolConfig reads the URL and gives what it does not set our own defaults,
+// which are shorter than those of pgx.
+func poolConfig(databaseURL string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, reason(err)
+	}
+	parsed, err := url.Parse(databaseURL)
+	if err != nil {
+		// The error of url.Parse quotes the URL, password and all.
+		return nil, errors.New("it cannot be parsed")
+	}
+	given := parsed.Query()
+	for _, setting := range []struct {
+		name  string
+		value *time.Duration
+		ours  time.Duration
+	}{
+		{"connect_timeout", &config.ConnConfig.ConnectTimeout, connectTimeout},
+		{"pool_max_conn_lifetime", &config.MaxConnLifetime, connLifetime},
+		{"pool_max_conn_lifetime_jitter", &config.MaxConnLifetimeJitter, connLifetimeJitter},
+		{"pool_max_conn_idle_time", &config.MaxConnIdleTime, connIdleTime},
+	} {
+		if !given.Has(setting.name) {
+			*setting.value = setting.ours
+		}
+	}
+	return config, nil
+}
+
+// reason is what pgx says about a URL without the URL and the cause, which may
+// quote it: pgx takes out only those passwords that it can find.
+func reason(err error) error {
+	text := err.Error()
+	if cause := errors.Unwrap(err); cause != nil {
+		text = strings.TrimSuffix(text, " ("+cause.Error()+")")
+	}
+	if end := strings.LastIndex(text, "`: "); end >= 0 {
+		return errors.New(text[end+len("`: "):])
+	}
+	return errors.New("it cannot be parsed")
 }
 
 // Close gives all connections back; it waits for those in use.
@@ -60,25 +103,33 @@ func (s *Store) Close() { s.pool.Close() }
 // store needs.
 func (s *Store) Check(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, `SELECT 1 FROM enrolments, playbooks LIMIT 0`)
-	return translate(err)
+	return translate(ctx, err)
 }
 
-// translate gives an error from the server or the driver its kind.
-func translate(err error) error {
-	if err == nil {
-		return nil
-	}
+// unavailable says that the database cannot be used for now, whatever the
+// cause.
+func unavailable(cause error) error {
+	return &domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: cause}
+}
+
+// translate gives an error from the server or the driver its kind. The context
+// is the caller's, without our own deadline: when that one ends a call, it is
+// the database that did not answer.
+func translate(ctx context.Context, err error) error {
 	var refused *pgconn.PgError
 	var unreachable *pgconn.ConnectError
+	var broken *net.OpError
 	switch {
+	case err == nil, ctx.Err() != nil:
 	case errors.As(err, &refused):
 		// Class 57P is an operator's intervention (shutdown, recovery), class 53
 		// a lack of resources such as too many connections.
-		if len(refused.Code) == 5 && (refused.Code[:3] == "57P" || refused.Code[:2] == "53") {
-			return &domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: err}
+		if strings.HasPrefix(refused.Code, "57P") || strings.HasPrefix(refused.Code, "53") {
+			return unavailable(err)
 		}
-	case errors.As(err, &unreachable), pgconn.SafeToRetry(err) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
-		return &domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: err}
+	case errors.As(err, &unreachable), errors.As(err, &broken), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, context.DeadlineExceeded), pgconn.SafeToRetry(err):
+		return unavailable(err)
 	}
 	return err
 }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/soketsugo/soketsugo/libs/migration"
 	"github.com/soketsugo/soketsugo/libs/migration/database"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
@@ -37,12 +41,7 @@ func migrate(ctx context.Context, databaseURL string) error {
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
 		t.Helper()
-		store, err := postgres.Open(t.Context(), cluster.Database(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(store.Close)
-		return store
+		return open(t, cluster.Database(t))
 	})
 }
 
@@ -63,8 +62,177 @@ func TestUnavailable(t *testing.T) {
 
 // A URL that cannot be used is refused without showing its password.
 func TestOpenHidesPassword(t *testing.T) {
-	_, err := postgres.Open(t.Context(), "postgres://user:hunter2@localhost/db?pool_max_conns=many")
-	if err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("Open: got %v, want an error without the password", err)
+	for url, want := range map[string]string{
+		"postgres://user:hunter2@localhost/db?pool_max_conns=many": "pool_max_conns",
+		"postgres://user@localhost/db?password=hunter2&sslmode=x":  "TLS",
+		"postgres://user@localhost/db?Password=hunter2&sslmode=x":  "TLS",
+		"postgres://user@localhost/db?password=`: hunter2":         "URL",
+	} {
+		_, err := postgres.Open(t.Context(), url)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Open: got %v, want an error about %s without the password", err, want)
+		}
+	}
+}
+
+// connect opens a connection beside the store's own.
+func connect(t *testing.T, databaseURL string) *pgconn.PgConn {
+	t.Helper()
+	conn, err := pgconn.Connect(t.Context(), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func run(t *testing.T, conn *pgconn.PgConn, statement string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), statement).ReadAll(); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func open(t *testing.T, databaseURL string) *postgres.Store {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	return store
+}
+
+const (
+	playbookID  = "0190b0a4-7c3e-7b1a-8f1e-000000000001"
+	enrolmentID = "0190b0a4-7c3e-7b1a-8f1e-000000000002"
+)
+
+func createActive(t *testing.T, store *postgres.Store) domain.Playbook {
+	t.Helper()
+	playbook, err := domain.NewPlaybook(playbookID, domain.Draft{Name: "n", Steps: []domain.Step{{Kind: domain.StepCall, Title: "t"}}}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if playbook, err = playbook.Activate(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.CreatePlaybook(t.Context(), playbook); err != nil {
+		t.Fatal(err)
+	}
+	return playbook
+}
+
+// An enrolment waits for somebody who is changing its playbook, and is refused
+// when the change is committed.
+func TestEnrolmentDuringUpdate(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	store := open(t, databaseURL)
+	playbook := createActive(t, store)
+	enrolment, err := domain.Enrol(enrolmentID, playbook, "c", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := connect(t, databaseURL)
+	run(t, other, "BEGIN; UPDATE playbooks SET state = 'ARCHIVED', revision = revision + 1")
+	enrolled := make(chan error, 1)
+	go func() { enrolled <- store.CreateEnrolment(t.Context(), enrolment) }()
+	select {
+	case err := <-enrolled:
+		t.Errorf("CreateEnrolment did not wait: %v", err)
+	case <-time.After(300 * time.Millisecond):
+		run(t, other, "COMMIT")
+		if err := <-enrolled; domain.KindOf(err) != domain.Conflict {
+			t.Errorf("CreateEnrolment: got kind %v (%v), want %v", domain.KindOf(err), err, domain.Conflict)
+		}
+	}
+}
+
+// A server that cuts a statement off is unavailable, however it does so. The
+// caller's own deadline is the caller's business.
+func TestInterruptedStatement(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		cut  func(t *testing.T, other *pgconn.PgConn)
+		// caller and store say how long each of them waits.
+		caller, store time.Duration
+		want          domain.Kind
+	}{
+		{"by an operator", func(t *testing.T, other *pgconn.PgConn) {
+			run(t, other, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+		}, time.Minute, time.Minute, domain.Unavailable},
+		{"by a lack of answers", func(*testing.T, *pgconn.PgConn) {}, time.Minute, time.Second, domain.Unavailable},
+		{"by the caller", func(*testing.T, *pgconn.PgConn) {}, time.Second, time.Minute, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			databaseURL := cluster.Database(t)
+			store := open(t, databaseURL)
+			playbook := createActive(t, store)
+			other := connect(t, databaseURL)
+			run(t, other, "BEGIN; LOCK TABLE playbooks")
+			postgres.SetPatience(store, test.store)
+			ctx, cancel := context.WithTimeout(t.Context(), test.caller)
+			defer cancel()
+			read := make(chan error, 1)
+			go func() {
+				_, err := store.Playbook(ctx, playbook.ID)
+				read <- err
+			}()
+			time.Sleep(300 * time.Millisecond)
+			test.cut(t, other)
+			if err := <-read; err == nil || domain.KindOf(err) != test.want {
+				t.Errorf("Playbook: got kind %v (%v), want %v", domain.KindOf(err), err, test.want)
+			}
+		})
+	}
+}
+
+// A connection that breaks in the middle of an answer is unavailable.
+func TestBrokenConnection(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), ".s.PGSQL.5432")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Skipf("listening: %v", err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			// It lets everybody in, takes one message and hangs up.
+			server := pgproto3.NewBackend(conn, conn)
+			_, _ = server.ReceiveStartupMessage()
+			server.Send(&pgproto3.AuthenticationOk{})
+			server.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+			_ = server.Flush()
+			_, _ = server.Receive()
+			conn.Close()
+		}
+	}()
+	store := open(t, "postgres:///d?sslmode=disable&user=u&host="+filepath.Dir(socket))
+	if err := store.Check(t.Context()); domain.KindOf(err) != domain.Unavailable {
+		t.Errorf("Check: got kind %v (%v), want %v", domain.KindOf(err), err, domain.Unavailable)
+	}
+}
+
+// The pool heals by itself, and the URL has the last word about it.
+func TestPoolConfig(t *testing.T) {
+	for _, test := range []struct {
+		query               string
+		connect, life, idle time.Duration
+	}{
+		{"", 5 * time.Second, 15 * time.Minute, 5 * time.Minute},
+		{"?connect_timeout=2&pool_max_conn_lifetime=1h&pool_max_conn_idle_time=1m", 2 * time.Second, time.Hour, time.Minute},
+	} {
+		config, err := postgres.PoolConfig("postgres://h/d" + test.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if config.ConnConfig.ConnectTimeout != test.connect || config.MaxConnLifetime != test.life || config.MaxConnIdleTime != test.idle {
+			t.Errorf("%q: got %s to connect, %s of life, %s idle; want %s, %s, %s", test.query,
+				config.ConnConfig.ConnectTimeout, config.MaxConnLifetime, config.MaxConnIdleTime, test.connect, test.life, test.idle)
+		}
 	}
 }

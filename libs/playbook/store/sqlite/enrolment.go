@@ -16,9 +16,9 @@ const enrolmentColumns = `id, playbook_id, playbook_revision, contact, state, cu
 // Conflict, see usecase.EnrolmentStore. One statement is one transaction, so
 // the playbook cannot change between the check and the insert.
 func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	result, err := s.db.ExecContext(ctx,
+	result, err := s.db.ExecContext(limited,
 		`INSERT INTO enrolments (`+enrolmentColumns+`)
 		 SELECT ?, id, revision, ?, ?, ?, ?, ? FROM playbooks WHERE id = ? AND revision = ?`,
 		enrolment.ID, enrolment.Contact, string(enrolment.State), enrolment.CurrentStep,
@@ -30,26 +30,26 @@ func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment)
 		return domain.Errorf(domain.AlreadyExists, "contact %q has a live enrolment in playbook %s already",
 			enrolment.Contact, enrolment.PlaybookID)
 	case err != nil:
-		return fmt.Errorf("inserting an enrolment: %w", translate(err))
+		return fmt.Errorf("inserting an enrolment: %w", translate(ctx, err))
 	}
 	return s.changed(ctx, result, enrolment.PlaybookID, enrolment.PlaybookRevision)
 }
 
 // Enrolment returns an enrolment by its ID. Fails with NotFound.
 func (s *Store) Enrolment(ctx context.Context, id string) (domain.Enrolment, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var enrolment domain.Enrolment
 	var state string
 	var due, created int64
-	err := s.db.QueryRowContext(ctx, `SELECT `+enrolmentColumns+` FROM enrolments WHERE id = ?`, id).Scan(
+	err := s.db.QueryRowContext(limited, `SELECT `+enrolmentColumns+` FROM enrolments WHERE id = ?`, id).Scan(
 		&enrolment.ID, &enrolment.PlaybookID, &enrolment.PlaybookRevision, &enrolment.Contact, &state,
 		&enrolment.CurrentStep, &due, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Enrolment{}, domain.Errorf(domain.NotFound, "there is no enrolment %s", id)
 	}
 	if err != nil {
-		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", translate(err))
+		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", translate(ctx, err))
 	}
 	enrolment.State = domain.EnrolmentState(state)
 	enrolment.DueAt, enrolment.CreatedAt = instant(due), instant(created)

@@ -18,13 +18,13 @@ const playbookColumns = `id, name, description, steps, state, revision, created_
 // CreatePlaybook stores a new playbook. Fails with AlreadyExists when its ID is
 // taken.
 func (s *Store) CreatePlaybook(ctx context.Context, playbook domain.Playbook) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	steps, err := stepjson.Encode(playbook.Steps)
 	if err != nil {
 		return err
 	}
-	_, err = s.db.ExecContext(ctx,
+	_, err = s.db.ExecContext(limited,
 		`INSERT INTO playbooks (`+playbookColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		playbook.ID, playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
 		micros(playbook.CreatedAt), micros(playbook.UpdatedAt))
@@ -32,28 +32,28 @@ func (s *Store) CreatePlaybook(ctx context.Context, playbook domain.Playbook) er
 		return domain.Errorf(domain.AlreadyExists, "playbook %s exists already", playbook.ID)
 	}
 	if err != nil {
-		return fmt.Errorf("inserting a playbook: %w", translate(err))
+		return fmt.Errorf("inserting a playbook: %w", translate(ctx, err))
 	}
 	return nil
 }
 
 // Playbook returns a playbook by its ID. Fails with NotFound.
 func (s *Store) Playbook(ctx context.Context, id string) (domain.Playbook, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	playbook, err := scanPlaybook(s.db.QueryRowContext(ctx, `SELECT `+playbookColumns+` FROM playbooks WHERE id = ?`, id))
+	playbook, err := scanPlaybook(s.db.QueryRowContext(limited, `SELECT `+playbookColumns+` FROM playbooks WHERE id = ?`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Playbook{}, domain.Errorf(domain.NotFound, "there is no playbook %s", id)
 	}
 	if err != nil {
-		return domain.Playbook{}, fmt.Errorf("selecting a playbook: %w", translate(err))
+		return domain.Playbook{}, fmt.Errorf("selecting a playbook: %w", translate(ctx, err))
 	}
 	return playbook, nil
 }
 
 // Playbooks returns up to limit playbooks after a position, the newest first.
 func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit int) ([]domain.Playbook, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	query := `SELECT ` + playbookColumns + ` FROM playbooks`
 	var args []any
@@ -61,21 +61,21 @@ func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit in
 		query += ` WHERE (created_at, id) < (?, ?)`
 		args = append(args, micros(after.CreatedAt), after.ID)
 	}
-	rows, err := s.db.QueryContext(ctx, query+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limit)...)
+	rows, err := s.db.QueryContext(limited, query+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limit)...)
 	if err != nil {
-		return nil, fmt.Errorf("selecting playbooks: %w", translate(err))
+		return nil, fmt.Errorf("selecting playbooks: %w", translate(ctx, err))
 	}
 	defer rows.Close()
 	var playbooks []domain.Playbook
 	for rows.Next() {
 		playbook, err := scanPlaybook(rows)
 		if err != nil {
-			return nil, fmt.Errorf("reading a playbook: %w", translate(err))
+			return nil, fmt.Errorf("reading a playbook: %w", translate(ctx, err))
 		}
 		playbooks = append(playbooks, playbook)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("selecting playbooks: %w", translate(err))
+		return nil, fmt.Errorf("selecting playbooks: %w", translate(ctx, err))
 	}
 	return playbooks, nil
 }
@@ -83,19 +83,19 @@ func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit in
 // UpdatePlaybook replaces the playbook with the same ID at revision from. Fails
 // with NotFound and Conflict.
 func (s *Store) UpdatePlaybook(ctx context.Context, playbook domain.Playbook, from int64) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	steps, err := stepjson.Encode(playbook.Steps)
 	if err != nil {
 		return err
 	}
-	result, err := s.db.ExecContext(ctx,
+	result, err := s.db.ExecContext(limited,
 		`UPDATE playbooks SET name = ?, description = ?, steps = ?, state = ?, revision = ?, updated_at = ?
 		 WHERE id = ? AND revision = ?`,
 		playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
 		micros(playbook.UpdatedAt), playbook.ID, from)
 	if err != nil {
-		return fmt.Errorf("updating a playbook: %w", translate(err))
+		return fmt.Errorf("updating a playbook: %w", translate(ctx, err))
 	}
 	return s.changed(ctx, result, playbook.ID, from)
 }

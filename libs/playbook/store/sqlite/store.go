@@ -19,7 +19,8 @@ import (
 const (
 	// busyTimeout is how long a writer waits for another one.
 	busyTimeout = 5 * time.Second
-	// queryTimeout bounds one call of a method.
+	// queryTimeout bounds one statement, when the caller's context has no earlier
+	// deadline.
 	queryTimeout = 10 * time.Second
 	// maxConns is small because SQLite has one writer at a time anyway.
 	maxConns = 4
@@ -34,14 +35,12 @@ type Store struct {
 // Open returns a store on the file at path, which must be an absolute path. The
 // file's folder must exist; its tables come from the migrations.
 func Open(path string) (*Store, error) {
-	// WAL lets readers go on while somebody writes; an immediate transaction
-	// waits for its turn instead of failing when it first writes.
+	// WAL lets readers go on while somebody writes.
 	options := url.Values{
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 			"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
 		},
-		"_txlock": {"immediate"},
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+options.Encode())
 	if err != nil {
@@ -60,18 +59,27 @@ func (s *Store) Close() { _ = s.db.Close() }
 // store needs.
 func (s *Store) Check(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, `SELECT 1 FROM enrolments, playbooks LIMIT 0`)
-	return translate(err)
+	return translate(ctx, err)
 }
 
-// translate gives an error from the driver its kind.
-func translate(err error) error {
+// translate gives an error from the driver its kind. The context is the
+// caller's, without our own deadline: when that one ends a call, it is the
+// database that did not answer.
+func translate(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	away := errors.Is(err, context.DeadlineExceeded)
 	var failed *driver.Error
 	if errors.As(err, &failed) {
 		// The low byte is the primary code.
 		switch failed.Code() & 0xff {
-		case codes.SQLITE_BUSY, codes.SQLITE_LOCKED, codes.SQLITE_CANTOPEN:
-			return &domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: err}
+		case codes.SQLITE_BUSY, codes.SQLITE_LOCKED, codes.SQLITE_CANTOPEN, codes.SQLITE_INTERRUPT:
+			away = true
 		}
+	}
+	if away {
+		return &domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: err}
 	}
 	return err
 }

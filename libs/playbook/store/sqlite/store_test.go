@@ -1,8 +1,10 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/sqlite"
@@ -23,6 +25,59 @@ func open(t *testing.T) storetest.Store {
 
 // The store does what every store must do.
 func TestConformance(t *testing.T) { storetest.Run(t, open) }
+
+// locked returns a store on a file that another process is writing to until the
+// returned function is called.
+func locked(t *testing.T) (storetest.Store, func()) {
+	t.Helper()
+	path := sqlitetest.Migrated(t, migrations.Files)
+	store, err := sqlite.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	if err := store.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Close() })
+	transaction, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, func() { _ = transaction.Rollback() }
+}
+
+func create(t *testing.T, store storetest.Store) error {
+	t.Helper()
+	playbook, err := domain.NewPlaybook("0190b0a4-7c3e-7b1a-8f1e-000000000001", domain.Draft{Name: "n"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.CreatePlaybook(t.Context(), playbook)
+}
+
+// A writer waits for another one.
+func TestWriterWaits(t *testing.T) {
+	store, release := locked(t)
+	time.AfterFunc(200*time.Millisecond, release)
+	if err := create(t, store); err != nil {
+		t.Errorf("CreatePlaybook: %v", err)
+	}
+}
+
+// A writer that waits in vain finds the database unavailable.
+func TestWriterGivesUp(t *testing.T) {
+	t.Parallel() // it takes as long as a writer waits
+	store, release := locked(t)
+	defer release()
+	if err := create(t, store); domain.KindOf(err) != domain.Unavailable {
+		t.Errorf("CreatePlaybook: got kind %v (%v), want %v", domain.KindOf(err), err, domain.Unavailable)
+	}
+}
 
 // A file that cannot be opened is unavailable, and one without tables is not
 // ready.

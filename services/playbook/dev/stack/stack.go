@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -125,7 +126,8 @@ func run(options Options, name, path string, settings map[string]string) (*child
 }
 
 // environment replaces the settings that matter and keeps the rest, so that
-// LOG_LEVEL=debug does what it says.
+// LOG_LEVEL=debug does what it says. Higher levels would hide the lines that say
+// where a process listens and that it is ready.
 func environment(inherited []string, databaseURL string, settings map[string]string) []string {
 	replaced := map[string]string{
 		"DATABASE_URL": databaseURL,
@@ -134,15 +136,14 @@ func environment(inherited []string, databaseURL string, settings map[string]str
 		"DATABASE_WAIT": "10s",
 		"DRAIN_DELAY":   "0s",
 	}
-	for name, value := range settings {
-		replaced[name] = value
-	}
+	maps.Copy(replaced, settings)
 	var env []string
 	for _, entry := range inherited {
-		name, _, _ := strings.Cut(entry, "=")
-		if _, ok := replaced[name]; !ok {
-			env = append(env, entry)
+		name, value, _ := strings.Cut(entry, "=")
+		if _, ok := replaced[name]; ok || name == "LOG_LEVEL" && (value == "warn" || value == "error") {
+			continue
 		}
+		env = append(env, entry)
 	}
 	for name, value := range replaced {
 		env = append(env, name+"="+value)

@@ -2,6 +2,7 @@ package handler_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"testing"
@@ -31,7 +32,8 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 
 const missing = "00000000-0000-0000-0000-000000000000"
 
-// connect returns clients of both services over an in-memory connection.
+// connect returns clients of both services on an empty database, over an
+// in-memory connection.
 func connect(t *testing.T) (playbookv1.PlaybookServiceClient, playbookv1.EnrolmentServiceClient) {
 	t.Helper()
 	store, err := sqlite.Open(sqlitetest.Migrated(t, migrations.Files))
@@ -39,6 +41,11 @@ func connect(t *testing.T) (playbookv1.PlaybookServiceClient, playbookv1.Enrolme
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
+	return connectTo(t, store)
+}
+
+func connectTo(t *testing.T, store usecase.Store) (playbookv1.PlaybookServiceClient, playbookv1.EnrolmentServiceClient) {
+	t.Helper()
 	service := usecase.New(store, func() time.Time { return epoch }, func() string { return uuidv7.New(epoch) })
 	server := grpc.NewServer()
 	handler.Register(service, slog.New(slog.DiscardHandler))(server)
@@ -161,5 +168,82 @@ func TestErrors(t *testing.T) {
 		if got := status.Code(test.err); got != test.code || !cmp.Equal(fields, test.fields) {
 			t.Errorf("%s: got %v with fields %v, want %v with %v", test.name, test.err, fields, test.code, test.fields)
 		}
+	}
+}
+
+// fake is a store that answers reads with what it holds.
+type fake struct {
+	usecase.Store
+	playbook  domain.Playbook
+	enrolment domain.Enrolment
+	err       error
+}
+
+func (f *fake) Playbook(context.Context, string) (domain.Playbook, error) { return f.playbook, f.err }
+
+func (f *fake) Enrolment(context.Context, string) (domain.Enrolment, error) {
+	return f.enrolment, f.err
+}
+
+// Every state and every step gets through, also those that no request leads to.
+func TestEveryState(t *testing.T) {
+	store := &fake{}
+	playbooks, enrolments := connectTo(t, store)
+	for _, state := range domain.PlaybookStates() {
+		store.playbook.State = state
+		got, err := playbooks.GetPlaybook(t.Context(), &playbookv1.GetPlaybookRequest{Id: missing})
+		if err != nil || got.GetPlaybook().GetState().String() != "PLAYBOOK_STATE_"+string(state) {
+			t.Errorf("a playbook that is %s: got %v, %v", state, got, err)
+		}
+	}
+	for i, state := range domain.EnrolmentStates() {
+		store.enrolment.State, store.enrolment.CurrentStep = state, i
+		got, err := enrolments.GetEnrolment(t.Context(), &playbookv1.GetEnrolmentRequest{Id: missing})
+		if err != nil || got.GetEnrolment().GetState().String() != "ENROLMENT_STATE_"+string(state) || got.GetEnrolment().GetCurrentStep() != int32(i) {
+			t.Errorf("an enrolment that is %s at step %d: got %v, %v", state, i, got, err)
+		}
+	}
+}
+
+// The caller learns what it can act on, and nothing of the cause.
+func TestCausesAreHidden(t *testing.T) {
+	cause := errors.New("hunter2")
+	for _, test := range []struct {
+		err     error
+		code    codes.Code
+		message string
+	}{
+		{cause, codes.Internal, "internal error"},
+		{&domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: cause}, codes.Unavailable, "the database is not available"},
+	} {
+		playbooks, _ := connectTo(t, &fake{err: test.err})
+		_, err := playbooks.GetPlaybook(t.Context(), &playbookv1.GetPlaybookRequest{Id: missing})
+		if got := status.Convert(err); got.Code() != test.code || got.Message() != test.message {
+			t.Errorf("%v: got %v, want %v with %q", test.err, err, test.code, test.message)
+		}
+	}
+}
+
+// A store that fails because the caller gave up is not our failure.
+func TestCallerGivesUp(t *testing.T) {
+	var registered registrar
+	handler.Register(usecase.New(&fake{err: context.Canceled}, time.Now, nil), slog.New(slog.DiscardHandler))(&registered)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := registered.playbooks.GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: missing})
+	if status.Code(err) != codes.Canceled {
+		t.Errorf("got %v, want the code %v", err, codes.Canceled)
+	}
+}
+
+// registrar keeps the implementation, so that a test can call it with a context
+// of its own; a client would give up by itself.
+type registrar struct {
+	playbooks playbookv1.PlaybookServiceServer
+}
+
+func (r *registrar) RegisterService(_ *grpc.ServiceDesc, implementation any) {
+	if playbooks, ok := implementation.(playbookv1.PlaybookServiceServer); ok {
+		r.playbooks = playbooks
 	}
 }

@@ -17,15 +17,17 @@ import (
 // New returns the handler of the API under /v1.
 func New(service *usecase.Service, log *slog.Logger) http.Handler {
 	h := &handler{service: service, log: log}
-	router := mux.NewRouter()
+	// By default mux would answer an unclean path with a redirect, which is no
+	// problem document and turns a POST into a GET.
+	router := mux.NewRouter().SkipClean(true)
 	// An id has no colon, since a colon begins the name of an action.
 	const id = "{id:[^/:]+}"
 	router.HandleFunc("/v1/playbooks", h.createPlaybook).Methods(http.MethodPost)
-	router.HandleFunc("/v1/playbooks", h.listPlaybooks).Methods(http.MethodGet)
-	router.HandleFunc("/v1/playbooks/"+id, h.getPlaybook).Methods(http.MethodGet)
+	router.HandleFunc("/v1/playbooks", h.listPlaybooks).Methods(http.MethodGet, http.MethodHead)
+	router.HandleFunc("/v1/playbooks/"+id, h.getPlaybook).Methods(http.MethodGet, http.MethodHead)
 	router.HandleFunc("/v1/playbooks/"+id+":activate", h.activatePlaybook).Methods(http.MethodPost)
 	router.HandleFunc("/v1/playbooks/"+id+"/enrolments", h.enrolContact).Methods(http.MethodPost)
-	router.HandleFunc("/v1/enrolments/"+id, h.getEnrolment).Methods(http.MethodGet)
+	router.HandleFunc("/v1/enrolments/"+id, h.getEnrolment).Methods(http.MethodGet, http.MethodHead)
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem.Status(w, http.StatusNotFound, "there is nothing at this path")
 	})
@@ -40,7 +42,7 @@ func New(service *usecase.Service, log *slog.Logger) http.Handler {
 // methodsAt returns what can be done at a request's path.
 func methodsAt(router *mux.Router, r *http.Request) []string {
 	var methods []string
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 		probe := r.Clone(r.Context())
 		probe.Method = method
 		var match mux.RouteMatch

@@ -1,7 +1,9 @@
 package handler_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -31,6 +33,10 @@ func newHandler(t *testing.T) http.Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
+	return handlerOn(store)
+}
+
+func handlerOn(store usecase.Store) http.Handler {
 	return handler.New(usecase.New(store, func() time.Time { return epoch }, func() string { return uuidv7.New(epoch) }), slog.New(slog.DiscardHandler))
 }
 
@@ -131,6 +137,8 @@ func TestProblems(t *testing.T) {
 	}{
 		{"no such path", "GET", "/v2", "", 404, nil},
 		{"a trailing slash", "GET", "/v1/playbooks/", "", 404, nil},
+		{"an empty part of a path", "GET", "/v1//playbooks", "", 404, nil},
+		{"a way up", "POST", "/v1/x/../playbooks", `{"name":"n"}`, 404, nil},
 		{"no such action", "POST", "/v1/playbooks/" + draft + ":explode", "", 404, nil},
 		{"a method that is not there", "DELETE", "/v1/playbooks", "", 405, nil},
 		{"an empty body", "POST", "/v1/playbooks", "", 400, []string{""}},
@@ -139,6 +147,7 @@ func TestProblems(t *testing.T) {
 		{"unknown fields", "POST", "/v1/playbooks", `{"nmae":"n","steps":[{"kind":"CALL","titel":"t"}]}`, 400, []string{"steps[0].titel", "nmae"}},
 		{"a bad delay", "POST", "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t","delay":"1h"}]}`, 400, []string{"steps[0].delay"}},
 		{"a negative delay", "POST", "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t","delay":"-1s"}]}`, 400, []string{"steps[0].delay"}},
+		{"a delay that is 5 s once it overflows", "POST", "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t","delay":"36028797018963973s"}]}`, 400, []string{"steps[0].delay"}},
 		{"a huge delay", "POST", "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t","delay":"9223372036854775807s"}]}`, 400, []string{"steps[0].delay"}},
 		{"several mistakes", "POST", "/v1/playbooks", `{"steps":[{}]}`, 400, []string{"name", "steps[0].kind", "steps[0].title"}},
 		{"a body over the limit", "POST", "/v1/playbooks", `{"name":"` + strings.Repeat("x", 1<<20) + `"}`, 413, nil},
@@ -172,8 +181,8 @@ func TestProblems(t *testing.T) {
 // A method that is not there is answered with those that are.
 func TestAllow(t *testing.T) {
 	for _, test := range []struct{ path, want string }{
-		{"/v1/playbooks", "GET, POST"},
-		{"/v1/playbooks/" + missing, "GET"},
+		{"/v1/playbooks", "GET, HEAD, POST"},
+		{"/v1/playbooks/" + missing, "GET, HEAD"},
 		{"/v1/playbooks/" + missing + ":activate", "POST"},
 	} {
 		if got := send(newHandler(t), http.MethodDelete, test.path, "").Header().Get("Allow"); got != test.want {
@@ -202,4 +211,84 @@ func TestConflict(t *testing.T) {
 	decode(t, send(h, http.MethodPost, "/v1/playbooks/"+id+":activate", `{}`), http.StatusOK)
 	decode(t, send(h, http.MethodPost, "/v1/playbooks/"+id+"/enrolments", `{"contact":"c"}`), http.StatusCreated)
 	decode(t, send(h, http.MethodPost, "/v1/playbooks/"+id+"/enrolments", `{"contact":"c"}`), http.StatusConflict)
+}
+
+// A page names the next one until the list ends.
+func TestPages(t *testing.T) {
+	h := newHandler(t)
+	for range 3 {
+		decode(t, send(h, http.MethodPost, "/v1/playbooks", `{"name":"n"}`), http.StatusCreated)
+	}
+	seen := map[any]bool{}
+	path := "/v1/playbooks?page_size=2"
+	for _, want := range []int{2, 1} {
+		page := decode(t, send(h, http.MethodGet, path, ""), http.StatusOK)
+		playbooks, _ := page["playbooks"].([]any)
+		if len(playbooks) != want {
+			t.Fatalf("the page has %d playbooks, want %d", len(playbooks), want)
+		}
+		for _, playbook := range playbooks {
+			seen[playbook.(map[string]any)["id"]] = true
+		}
+		token, _ := page["next_page_token"].(string)
+		if (token != "") != (want == 2) {
+			t.Errorf("after %d playbooks the token is %q", len(seen), token)
+		}
+		path = "/v1/playbooks?page_size=2&page_token=" + token
+	}
+	if len(seen) != 3 {
+		t.Errorf("the pages hold %d playbooks, want 3", len(seen))
+	}
+}
+
+// HEAD answers what GET would.
+func TestHead(t *testing.T) {
+	if got := send(newHandler(t), http.MethodHead, "/v1/playbooks", "").Code; got != http.StatusOK {
+		t.Errorf("got %d, want 200", got)
+	}
+}
+
+// failing is a store whose reads fail.
+type failing struct {
+	usecase.Store
+	err error
+}
+
+func (f failing) Playbook(context.Context, string) (domain.Playbook, error) {
+	return domain.Playbook{}, f.err
+}
+
+// The caller learns what it can act on, and nothing of the cause.
+func TestCausesAreHidden(t *testing.T) {
+	cause := errors.New("hunter2")
+	for _, test := range []struct {
+		err        error
+		status     int
+		detail     string
+		retryAfter string
+	}{
+		{cause, http.StatusInternalServerError, "internal error", ""},
+		{&domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: cause}, http.StatusServiceUnavailable, "the database is not available", "1"},
+	} {
+		recorder := send(handlerOn(failing{err: test.err}), http.MethodGet, "/v1/playbooks/"+missing, "")
+		body := decode(t, recorder, test.status)
+		if body["detail"] != test.detail || strings.Contains(recorder.Body.String(), "hunter2") {
+			t.Errorf("%v: got %s, want the detail %q", test.err, recorder.Body, test.detail)
+		}
+		if got := recorder.Header().Get("Retry-After"); got != test.retryAfter {
+			t.Errorf("%v: Retry-After is %q, want %q", test.err, got, test.retryAfter)
+		}
+	}
+}
+
+// A store that fails because the client went away is not our failure.
+func TestClientGoesAway(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/playbooks/"+missing, nil)
+	recorder := httptest.NewRecorder()
+	handlerOn(failing{err: context.Canceled}).ServeHTTP(recorder, request)
+	if recorder.Code != 499 {
+		t.Errorf("got %d, want 499", recorder.Code)
+	}
 }
