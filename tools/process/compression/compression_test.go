@@ -65,6 +65,24 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// A file that asks for more memory than ours ever do is refused, not obeyed.
+func TestWindow(t *testing.T) {
+	for _, test := range []struct {
+		exponent byte
+		ok       bool
+	}{{27, true}, {28, false}} {
+		// The frame header of RFC 8878 with a window of 2^exponent bytes, and one empty block, the last.
+		frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, (test.exponent - 10) << 3, 1, 0, 0}
+		reader, _, err := compression.NewReader(bytes.NewReader(frame))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, reader); (err == nil) != test.ok {
+			t.Errorf("a window of 2^%d bytes: got %v, want ok = %t", test.exponent, err, test.ok)
+		}
+	}
+}
+
 // Only the three names are formats, and the error lists them.
 func TestParse(t *testing.T) {
 	if format, err := compression.Parse("zstd"); err != nil || format != compression.Zstd {

@@ -3,6 +3,7 @@
 load("@rules_go//go:def.bzl", "go_binary")
 load("//tools/deps:defs.bzl", "layering_test")
 load(":build_info.bzl", "build_info")
+load(":checks.bzl", "embed_mistake", "kind_mistake", "refuse")
 load(":image.bzl", "process_image")
 
 # What the image of each kind of process may weigh, compressed, in KiB: 5.0, 3.5 and 4.5 MB. docs/images.md says why.
@@ -55,17 +56,17 @@ def go_process(
     Args:
       name: the process's name, as its folder's.
       embed: the library with package main.
-      description: what the process does, in a sentence; it becomes a label of the image.
+      description: what the process does, in a sentence of one line; it becomes a label of the image.
       kind: "grpc", "rest", "migrate" or "worker"; the name where it is one of these.
       service: the service that the process belongs to; from the folder services/<service>/<name>.
       max_kib: the largest compressed size of the image, in KiB; by kind.
       visibility: who may use the binary and the image.
     """
     kind = kind or name
-    if kind not in _MAX_KIB:
-        fail("go_process(name = %r): kind = %r: take one of %s" % (name, kind, ", ".join(sorted(_MAX_KIB))))
-    if len(embed) != 1:
-        fail("go_process(name = %r): embed = %r: take the one library with package main" % (name, embed))
+    refuse("go_process(name = %r)" % name, [
+        kind_mistake(kind, _MAX_KIB.keys()),
+        embed_mistake(embed),
+    ])
     if not service:
         folders = native.package_name().split("/")
         if len(folders) != 3 or folders[0] != "services":
@@ -101,7 +102,7 @@ def go_process(
         name = "image",
         binary = ":" + name,
         description = description,
-        max_kib = max_kib or _MAX_KIB[kind],
+        max_kib = _MAX_KIB[kind] if max_kib == None else max_kib,
         repository = "%s-%s" % (service, name),
         title = "%s %s" % (service, name),
         version = "//services/%s/version:VERSION" % service,

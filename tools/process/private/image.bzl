@@ -2,6 +2,7 @@
 
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_image_index", "oci_load")
 load("//tools/launch:defs.bzl", "launch", "launch_test")
+load(":checks.bzl", "line_mistake", "refuse", "repository_mistake", "size_mistake")
 load(":labels.bzl", "image_labels")
 load(":layer.bzl", "ARCHITECTURES", "image_layer")
 
@@ -29,7 +30,8 @@ def process_image(
     | `:image.digest` | a file with the image's digest                                                          |
     | `:push`         | `bazel run` pushes the image; `-- --help` lists its flags                               |
     | `:load`         | `bazel run` loads the linux/amd64 image into Docker or Podman                           |
-    | `:image_test`   | unpacks the image, checks it and runs the binary                                        |
+    | `:image_test`   | unpacks the image, checks it and runs the binary; with `--config=multiarch` each of the |
+    |                 | images, and the binary that this machine can run                                        |
 
     Args:
       name: the image's name. The other targets take their place beside it, so a package has one image.
@@ -37,16 +39,19 @@ def process_image(
         platform whatever the host.
       version: a file that holds the version; the image's label and what `--version` prints must agree.
       repository: the last part of the image's repository, such as "playbook-grpc"; also the binary's name in the image.
-      title: a human's name for the image.
-      description: what it does, in a sentence.
+      title: a human's name for the image, in one line.
+      description: what it does, in a sentence of one line.
       max_kib: the largest compressed size, in KiB, that the test lets pass.
       source: where the code lives.
       visibility: who may use the image and its digest.
     """
-    if not repository or repository.strip("abcdefghijklmnopqrstuvwxyz0123456789-"):
-        fail("repository = %r: take lower-case letters, digits and '-', such as \"playbook-grpc\"" % repository)
-    if type(max_kib) != "int" or max_kib <= 0:
-        fail("max_kib = %r: take the largest compressed size in KiB as a positive integer" % max_kib)
+    refuse("the image %r of //%s" % (name, native.package_name()), [
+        repository_mistake(repository),
+        size_mistake(max_kib),
+        line_mistake("title", title),
+        line_mistake("description", description),
+        line_mistake("source", source),
+    ])
 
     path = "/" + repository
     image_labels(
@@ -118,14 +123,17 @@ def process_image(
         name = name + "_test",
         size = "small",
         args = [
-            "--layout=$(rootpath :%s_amd64)" % name,
+            "--layout=$(rootpath :%s)" % name,
             "--entrypoint=" + path,
             "--user=" + _USER,
             "--labels=$(rootpath :%s_labels)" % name,
             "--max-kib=%d" % max_kib,
-        ],
+        ] + select({
+            Label("//tools/process:is_multiarch"): ["--platform=linux/" + architecture for architecture in ARCHITECTURES],
+            "//conditions:default": [],
+        }),
         data = [
-            ":%s_amd64" % name,
+            ":" + name,
             ":%s_labels" % name,
         ],
         tool = "//tools/process/imagetest",

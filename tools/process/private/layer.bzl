@@ -47,6 +47,8 @@ certificates_layer = rule(
 
 def _image_layer_impl(ctx):
     binary = ctx.attr.binary[0][DefaultInfo].files_to_run.executable
+    if not binary:
+        fail("binary = %s: take a target that `bazel run` could run" % ctx.attr.binary[0].label)
     layer = ctx.actions.declare_file(ctx.label.name + ".tar.zst")
     args = ctx.actions.args()
     args.add("--output", layer)

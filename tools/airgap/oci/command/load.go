@@ -44,16 +44,22 @@ func runLoad(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if from := os.Getenv("BUILD_WORKING_DIRECTORY"); from != "" && !filepath.IsAbs(*output) {
 		*output = filepath.Join(from, *output)
 	}
-	file, err := os.Create(*output)
+	return writeArchive(*output, func(w io.Writer) error { return write(w, directory, tags) })
+}
+
+// writeArchive leaves no half-written archive behind: a file that looks finished is.
+func writeArchive(path string, write func(io.Writer) error) error {
+	file, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("writing the archive: %w", err)
 	}
-	if err := write(file, directory, tags); err != nil {
-		file.Close()
-		return err
+	err = write(file)
+	if closeErr := file.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("writing the archive: %w", closeErr)
 	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("writing the archive: %w", err)
+	// A device or a link, such as /dev/stdout, is not ours to remove.
+	if info, statErr := os.Lstat(path); err != nil && statErr == nil && info.Mode().IsRegular() {
+		os.Remove(path)
 	}
-	return nil
+	return err
 }

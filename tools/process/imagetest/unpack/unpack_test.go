@@ -2,6 +2,7 @@ package unpack_test
 
 import (
 	"archive/tar"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,6 +116,51 @@ func TestChangedLayer(t *testing.T) {
 				t.Error("the changed layer was unpacked")
 			}
 		})
+	}
+}
+
+// A manifest or a configuration that is wrong about a layer is refused: a runtime would refuse it too.
+func TestWrongDigests(t *testing.T) {
+	image := imagedirtest.Good()
+	image.Layers = append(image.Layers, []imagedirtest.Entry{imagedirtest.File("a", 0o444, []byte("1"))})
+	directory, images := open(t, imagedirtest.Write(t, image))
+	layers, diffIDs := images[0].Manifest.Layers, images[0].Config.RootFS.DiffIDs
+	if len(layers) != 2 {
+		t.Fatalf("the image has %d layers, want 2", len(layers))
+	}
+	diffIDs[0], diffIDs[1] = diffIDs[1], diffIDs[0]
+	if _, err := unpack.Image(t.TempDir(), directory, images[0], generous); err == nil || !strings.Contains(err.Error(), "the configuration says") {
+		t.Errorf("a configuration with the layers swapped: got %v", err)
+	}
+	diffIDs[0], diffIDs[1] = diffIDs[1], diffIDs[0]
+	layers[1].Size++
+	if _, err := unpack.Image(t.TempDir(), directory, images[0], generous); err == nil || !strings.Contains(err.Error(), "the manifest says") {
+		t.Errorf("a manifest with another size: got %v", err)
+	}
+	layers[1].Size--
+
+	// The same content, compressed in another way, under the name of the first.
+	renamed := imagedirtest.Good()
+	renamed.Compression = compression.None
+	layout := imagedirtest.Write(t, renamed)
+	directory, images = open(t, layout)
+	compressed, others := open(t, imagedirtest.Write(t, imagedirtest.Good()))
+	other := others[0].Manifest.Layers[0]
+	content, err := compressed.Blob(other.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	data, err := io.ReadAll(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(imagedirtest.Blob(layout, images[0].Manifest.Layers[0].Digest), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	images[0].Manifest.Layers[0].Size = other.Size
+	if _, err := unpack.Image(t.TempDir(), directory, images[0], generous); err == nil || !strings.Contains(err.Error(), "its content has the digest") {
+		t.Errorf("a blob under another's name: got %v", err)
 	}
 }
 

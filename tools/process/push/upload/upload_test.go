@@ -252,6 +252,30 @@ func TestDamagedLayout(t *testing.T) {
 }
 
 // server is a registry that counts what it is asked and can break off.
+// Nothing goes over plain HTTP to a host that may be another machine, unless that is asked for.
+func TestPlainHTTP(t *testing.T) {
+	server := newServer(t)
+	_, port, _ := strings.Cut(server.repository.RegistryStr(), ":")
+	// 0.0.0.0 leads to this machine without being a loopback address.
+	repository, err := name.NewRepository("0.0.0.0:"+port+"/team/server", name.Insecure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := open(t, imagedirtest.Write(t, imagedirtest.Good()))
+	options := server.options(upload.Options{Tags: []string{"one"}})
+	options.Repository = repository
+	if _, err := upload.Push(context.Background(), directory, options); err == nil || !strings.Contains(err.Error(), "--insecure") {
+		t.Errorf("got %v, want an error that names --insecure", err)
+	}
+	if got := server.writes(); got != 0 {
+		t.Errorf("%d requests that write were sent", got)
+	}
+	options.Insecure = true
+	if _, err := upload.Push(context.Background(), directory, options); err != nil {
+		t.Errorf("with --insecure: %v", err)
+	}
+}
+
 type server struct {
 	repository name.Repository
 
