@@ -43,11 +43,7 @@ func Up(ctx context.Context, db *database.Database, files map[database.Dialect]f
 	if err := waitFor(ctx, db, config.DatabaseWait, log); err != nil {
 		return Result{}, err
 	}
-	applied, err := provider.Up(ctx)
-	var partial *goose.PartialError
-	if errors.As(err, &partial) {
-		applied = partial.Applied
-	}
+	applied, partial, err := apply(ctx, provider, db.Dialect)
 	for _, migration := range applied {
 		log.Info("migration applied", "version", migration.Source.Version,
 			"file", path.Base(migration.Source.Path), "seconds", migration.Duration.Seconds())
@@ -68,6 +64,29 @@ func Up(ctx context.Context, db *database.Database, files map[database.Dialect]f
 		return Result{Applied: len(applied)}, fmt.Errorf("reading the schema version: %w", err)
 	}
 	return Result{Applied: len(applied), Version: version}, nil
+}
+
+// apply applies what is missing and returns what was applied, also when it
+// fails. SQLite has no lock that runners could queue for: one that was overtaken
+// fails, tries again and finds its work done, or fails at the same place.
+func apply(ctx context.Context, provider *goose.Provider, dialect database.Dialect) ([]*goose.MigrationResult, *goose.PartialError, error) {
+	var all []*goose.MigrationResult
+	for stuckAt := int64(-1); ; {
+		applied, err := provider.Up(ctx)
+		var partial *goose.PartialError
+		if errors.As(err, &partial) {
+			applied = partial.Applied
+		}
+		all = append(all, applied...)
+		if err == nil || dialect != database.SQLite {
+			return all, partial, err
+		}
+		version, versionErr := provider.GetDBVersion(ctx)
+		if versionErr != nil || version == stuckAt {
+			return all, partial, err
+		}
+		stuckAt = version
+	}
 }
 
 func newProvider(db *database.Database, files map[database.Dialect]fs.FS, config Config) (*goose.Provider, error) {

@@ -47,10 +47,14 @@ func waitFor(ctx context.Context, db *database.Database, limit time.Duration, lo
 
 // isFinal says whether we were refused for a reason that time does not mend: a
 // wrong password or role (class 28), a database that does not exist, and
-// anything about an SQLite file, which has no server to wait for.
+// anything about an SQLite file, which has no server to wait for, but that
+// another process is using it.
 func isFinal(dialect database.Dialect, err error) bool {
 	if dialect == database.SQLite {
-		return true
+		// An interface, because production binaries do not link SQLite.
+		const busy = 5
+		var coded interface{ Code() int }
+		return !errors.As(err, &coded) || coded.Code()&0xff != busy
 	}
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) || len(refused.Code) != 5 {
