@@ -102,7 +102,8 @@ func (s *Server) Remove(ctx context.Context) error {
 // run runs one Bazel command and returns what it printed, without the spaces
 // around it.
 func (s *Server) run(ctx context.Context, command string, args ...string) (string, error) {
-	args = slices.Concat([]string{"--output_base=" + s.outputBase, command}, args)
+	// Should this program be killed, the server ends by itself soon after.
+	args = slices.Concat([]string{"--output_base=" + s.outputBase, "--max_idle_secs=60", command}, args)
 	process := exec.CommandContext(ctx, filepath.Join(s.checkout, "bazelw"), args...)
 	process.Dir = s.checkout
 	process.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
