@@ -11,9 +11,9 @@
 //
 // The tags are config (the variable's name), default, required, doc, enum (the
 // values allowed, for strings) and schemes (the schemes allowed, for a
-// SecretURL). Fields may be string, bool, int, time.Duration, SecretURL and
-// HostPort; a struct without a config tag is read field by field. Anything else
-// is a mistake in the program, and Parse panics.
+// SecretURL). Fields may be string, bool, int, time.Duration, Secret, SecretURL
+// and HostPort; a struct without a config tag is read field by field. Anything
+// else is a mistake in the program, and Parse panics.
 package config
 
 import (
@@ -41,8 +41,8 @@ type Program struct {
 }
 
 // Load fills the struct that into points at from the process's environment and
-// arguments. It answers --help and --version on standard output and reports
-// mistakes on standard error. When it returns false the process must exit with
+// arguments. It answers --help, --version and --print-config on standard output
+// and reports mistakes on standard error. When it returns false the process must exit with
 // the code.
 func Load(into any, program Program) (code int, proceed bool) {
 	return load(into, program, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
@@ -50,9 +50,13 @@ func Load(into any, program Program) (code int, proceed bool) {
 
 func load(into any, program Program, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer) (int, bool) {
 	var mistakes *Mistakes
-	switch err := Parse(into, args, lookup); {
+	settings, err := resolve(into, args, lookup)
+	switch {
 	case err == nil:
 		return 0, true
+	case errors.Is(err, ErrPrint):
+		fmt.Fprint(stdout, listing(settings))
+		return 0, false
 	case errors.Is(err, ErrHelp):
 		fmt.Fprint(stdout, Usage(into, program))
 		return 0, false
@@ -75,6 +79,9 @@ var (
 	ErrHelp = errors.New("help was asked for")
 	// ErrVersion is returned by Parse when the arguments hold --version.
 	ErrVersion = errors.New("the version was asked for")
+	// ErrPrint is returned by Parse when the arguments hold --print-config and
+	// nothing is wrong with the configuration.
+	ErrPrint = errors.New("the configuration was asked for")
 )
 
 // Mistakes is returned by Parse when values are missing or wrong. It holds all
@@ -89,37 +96,55 @@ func (m *Mistakes) Error() string { return strings.Join(m.Lines, "\n") }
 
 // Parse fills the struct that into points at. A variable that is set to
 // nothing counts as not set, because that is what an unset substitution in a
-// manifest leaves. The error is ErrHelp, ErrVersion or a *Mistakes.
+// manifest leaves. The error is ErrHelp, ErrVersion, ErrPrint or a *Mistakes.
 func Parse(into any, args []string, lookup func(string) (string, bool)) error {
+	_, err := resolve(into, args, lookup)
+	return err
+}
+
+// resolve does what Parse does and says where each value came from.
+func resolve(into any, args []string, lookup func(string) (string, bool)) ([]setting, error) {
 	settings := settingsOf(into)
 	flags, mistakes, err := parseArgs(settings, args)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, s := range settings {
-		origin, held := s.name, s.fallback
+	for i := range settings {
+		s := &settings[i]
+		if s.origin = "default"; s.fallback == "" {
+			s.origin = "not set"
+		}
+		shown := s.name
+		s.held = s.fallback
 		if value, ok := lookup(s.name); ok && value != "" {
-			held = value
+			s.held, s.origin = value, "environment"
 		}
 		if value, ok := flags[s.name]; ok {
-			origin, held = "--"+s.flag(), value
+			shown = "--" + s.flag()
+			s.held, s.origin = value, "flag"
 		}
 		switch {
-		case held == "" && s.required:
+		case s.held == "" && s.required:
 			mistakes = append(mistakes, fmt.Sprintf("%s is not set; it takes %s", s.name, s.takes()))
-		case held == "":
+		case s.held == "":
 			// The zero value stands for "not set".
 		default:
-			if err := s.set(held); err != nil {
-				mistakes = append(mistakes, fmt.Sprintf("%s is %s; it takes %s", origin, s.quote(held), s.takes()))
+			if err := s.set(s.held); err != nil {
+				mistakes = append(mistakes, fmt.Sprintf("%s is %s; it takes %s", shown, s.quote(s.held), s.takes()))
 			}
 		}
 	}
 	if len(mistakes) > 0 {
-		return &Mistakes{Lines: mistakes}
+		return nil, &Mistakes{Lines: mistakes}
 	}
-	return nil
+	if _, ok := flags[printFlag]; ok {
+		return settings, ErrPrint
+	}
+	return settings, nil
 }
+
+// printFlag cannot be the name of a variable.
+const printFlag = "--print-config"
 
 // parseArgs reads --name=value, --name value and, for a bool, --name alone.
 func parseArgs(settings []setting, args []string) (values map[string]string, mistakes []string, err error) {
@@ -136,6 +161,9 @@ func parseArgs(settings []setting, args []string) (values map[string]string, mis
 			return nil, nil, ErrHelp
 		case "--version":
 			return nil, nil, ErrVersion
+		case printFlag:
+			values[printFlag] = ""
+			continue
 		}
 		name, value, hasValue := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
 		s, known := byFlag[name]

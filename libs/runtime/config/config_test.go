@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"strings"
@@ -140,15 +141,51 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// --print-config shows every value and where it came from, and no secret; what
+// is wrong is reported instead.
+func TestPrintConfig(t *testing.T) {
+	env := map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d", "LIMIT": "7"}
+	var stdout, stderr strings.Builder
+	code, proceed := config.LoadFrom(&example{}, config.Program{Name: "x"}, []string{"--print-config", "--verbose"}, lookup(env), &stdout, &stderr)
+	want := "DATABASE_URL=(redacted) # environment\nGRPC_ADDR=:50051 # default\nDRAIN_DELAY=5s # default\n" +
+		"LIMIT=7 # environment\nVERBOSE=true # flag\nLOG_LEVEL=info # default\n"
+	if diff := cmp.Diff(want, stdout.String()); code != 0 || proceed || diff != "" {
+		t.Errorf("got %d, %v, %q; output (-want +got):\n%s", code, proceed, stderr.String(), diff)
+	}
+	code, proceed = config.LoadFrom(&example{}, config.Program{Name: "x"}, []string{"--print-config"}, lookup(nil), &stdout, &stderr)
+	if code != config.ExitUsage || proceed || !strings.Contains(stderr.String(), "x: DATABASE_URL is not set") {
+		t.Errorf("a mistake: got %d, %v, %q", code, proceed, stderr.String())
+	}
+}
+
+// Describe and Defaults give what --help says.
+func TestDescribeAndDefaults(t *testing.T) {
+	described := config.Describe(&example{})
+	want := config.Setting{Name: "DRAIN_DELAY", Default: "5s", Takes: "a duration such as 500ms, 20s or 5m", Doc: "how long to wait"}
+	if diff := cmp.Diff(want, described[2]); len(described) != 6 || diff != "" {
+		t.Errorf("got %d settings; the third (-want +got):\n%s", len(described), diff)
+	}
+	var got example
+	config.Defaults(&got)
+	if want := (example{Addr: ":50051", Wait: 5 * time.Second, Shared: shared{"info"}}); got != want {
+		t.Errorf("Defaults: got %#v, want %#v", got, want)
+	}
+}
+
 // A secret cannot be printed by accident.
-func TestSecretURL(t *testing.T) {
-	secret := config.SecretURL("postgres://user:hunter2@host/db")
-	for _, text := range []string{fmt.Sprint(secret), fmt.Sprintf("%s %v %q %#v", secret, secret, secret, secret), fmt.Sprintf("%+v", example{Database: secret})} {
-		if strings.Contains(text, "hunter2") {
-			t.Errorf("the password is in %q", text)
+func TestSecrets(t *testing.T) {
+	url, text := config.SecretURL("postgres://user:hunter2@host/db"), config.Secret("hunter2")
+	for _, printed := range []string{
+		fmt.Sprint(url), fmt.Sprintf("%s %v %q %#v", url, url, url, url), fmt.Sprintf("%+v", example{Database: url}),
+		fmt.Sprint(text), fmt.Sprintf("%s %v %q %#v", text, text, text, text),
+	} {
+		if strings.Contains(printed, "hunter2") {
+			t.Errorf("the password is in %q", printed)
 		}
 	}
-	if text, err := secret.MarshalText(); err != nil || strings.Contains(string(text), "hunter2") {
-		t.Errorf("MarshalText: got %q, %v", text, err)
+	for _, secret := range []encoding.TextMarshaler{url, text} {
+		if encoded, err := secret.MarshalText(); err != nil || strings.Contains(string(encoded), "hunter2") {
+			t.Errorf("MarshalText of %T: got %q, %v", secret, encoded, err)
+		}
 	}
 }

@@ -24,6 +24,19 @@ func (SecretURL) GoString() string { return redacted }
 // MarshalText returns a fixed text too, for loggers and encoders.
 func (SecretURL) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+// Secret is text that must not be shown, such as a header with a token. It
+// prints as a fixed text, as SecretURL does.
+type Secret string
+
+// String returns a fixed text, not the secret. Convert to string for that.
+func (Secret) String() string { return redacted }
+
+// GoString returns a fixed text too, for %#v.
+func (Secret) GoString() string { return redacted }
+
+// MarshalText returns a fixed text too, for loggers and encoders.
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
 const redacted = "(redacted)"
 
 // HostPort is an address to listen on: ":8080", "127.0.0.1:0", "[::1]:8080".
@@ -38,6 +51,8 @@ type setting struct {
 	enum     []string
 	schemes  []string
 	target   any
+	// held is the value that the setting got, and origin says from where.
+	held, origin string
 }
 
 func newSetting(name string, field reflect.StructField, value reflect.Value) setting {
@@ -54,7 +69,7 @@ func newSetting(name string, field reflect.StructField, value reflect.Value) set
 	}
 	s.target = value.Addr().Interface()
 	switch s.target.(type) {
-	case *string, *bool, *int, *time.Duration, *SecretURL, *HostPort:
+	case *string, *bool, *int, *time.Duration, *SecretURL, *Secret, *HostPort:
 	default:
 		panic("config: field " + field.Name + " has a type that cannot be read")
 	}
@@ -77,6 +92,14 @@ func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.nam
 func (s setting) isBool() bool {
 	_, ok := s.target.(*bool)
 	return ok
+}
+
+func (s setting) isSecret() bool {
+	switch s.target.(type) {
+	case *SecretURL, *Secret:
+		return true
+	}
+	return false
 }
 
 var errNotTaken = errors.New("not what the setting takes")
@@ -111,6 +134,8 @@ func (s setting) set(held string) error {
 			return errNotTaken
 		}
 		*target = duration
+	case *Secret:
+		*target = Secret(held)
 	case *SecretURL:
 		parsed, err := url.Parse(held)
 		if err != nil || parsed.Scheme == "" || s.schemes != nil && !slices.Contains(s.schemes, parsed.Scheme) {
@@ -155,7 +180,7 @@ func (s setting) takes() string {
 
 // quote shows a wrong value, unless it may be secret.
 func (s setting) quote(held string) string {
-	if _, ok := s.target.(*SecretURL); ok {
+	if s.isSecret() {
 		return redacted
 	}
 	return strconv.Quote(held)

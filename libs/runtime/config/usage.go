@@ -23,6 +23,55 @@ func Usage(into any, program Program) string {
 		}
 	}
 	text.WriteString("  --help\n        print this text\n")
+	text.WriteString("  --print-config\n        print every setting with its value and where that came from, secrets left out\n")
 	text.WriteString("  --version\n        print the versions of this binary, of Go and of the modules in it\n")
 	return text.String()
+}
+
+// listing returns the text of --print-config, a line per setting that could
+// stand in a file of environment variables.
+func listing(settings []setting) string {
+	var text strings.Builder
+	for _, s := range settings {
+		held := s.held
+		if held != "" && s.isSecret() {
+			held = redacted
+		}
+		fmt.Fprintf(&text, "%s=%s # %s\n", s.name, held, s.origin)
+	}
+	return text.String()
+}
+
+// Setting describes one setting of a process.
+type Setting struct {
+	// Name is that of the environment variable.
+	Name string
+	// Default is the value that it has when nothing sets it; it may be empty.
+	Default string
+	// Takes says in words which values are accepted.
+	Takes string
+	// Doc says what the setting does.
+	Doc string
+}
+
+// Describe lists the settings of the struct that into points at, in the order
+// of its fields. Documentation and manifests read them here, so that no default
+// stands in two places.
+func Describe(into any) []Setting {
+	var described []Setting
+	for _, s := range settingsOf(into) {
+		described = append(described, Setting{Name: s.name, Default: s.fallback, Takes: s.takes(), Doc: s.doc})
+	}
+	return described
+}
+
+// Defaults fills the struct that into points at with the defaults alone.
+// Settings that are required stay empty.
+func Defaults(into any) {
+	for _, s := range settingsOf(into) {
+		if s.fallback != "" {
+			// settingsOf has made sure that a default is taken.
+			_ = s.set(s.fallback)
+		}
+	}
 }

@@ -1,0 +1,4 @@
+package config
+
+// LoadFrom is Load with its surroundings given.
+var LoadFrom = load
