@@ -1,10 +1,14 @@
 package grpcserver
 
 import (
+	"context"
+	"time"
+
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"google.golang.org/grpc"
-	grpchealth "google.golang.org/grpc/health"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 )
 
 // Names that probes ask the health service for. They differ, so that a probe
@@ -17,24 +21,84 @@ const (
 	ReadinessService = "readiness"
 )
 
-// registerHealth adds the standard health service. grpc-go starts it as
-// SERVING for the empty name; here every name starts as NOT_SERVING.
-func registerHealth(server *grpc.Server, state *health.State) {
-	names := []string{"", ReadinessService}
-	for name := range server.GetServiceInfo() {
-		names = append(names, name)
+// healthService is grpc.health.v1 over a health.State. grpc-go's own has to be
+// told of every change and says SERVING before anything is known; this one looks
+// at the same state as every other probe when it is asked.
+type healthService struct {
+	grpc_health_v1.UnimplementedHealthServer
+	state *health.State
+	left  <-chan struct{}
+	// names maps each name that can be asked for to what answers it.
+	names map[string]func() bool
+}
+
+func newHealthService(state *health.State, left <-chan struct{}, services []string) *healthService {
+	s := &healthService{state: state, left: left, names: map[string]func() bool{
+		LivenessService:  state.Alive,
+		ReadinessService: state.IsReady,
+	}}
+	for _, name := range services {
+		s.names[name] = state.IsReady
 	}
-	service := grpchealth.NewServer()
-	grpc_health_v1.RegisterHealthServer(server, service)
-	state.Watch(func(ready bool) {
-		status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
-		if ready {
-			status = grpc_health_v1.HealthCheckResponse_SERVING
+	return s
+}
+
+func statusOf(ok bool) *grpc_health_v1.HealthCheckResponse {
+	if ok {
+		return &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_SERVING}
+	}
+	return &grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_NOT_SERVING}
+}
+
+// Check answers a probe.
+func (s *healthService) Check(_ context.Context, request *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
+	answer, known := s.names[request.GetService()]
+	if !known {
+		return nil, status.Error(codes.NotFound, "unknown service")
+	}
+	return statusOf(answer()), nil
+}
+
+// List answers for every name at once.
+func (s *healthService) List(context.Context, *grpc_health_v1.HealthListRequest) (*grpc_health_v1.HealthListResponse, error) {
+	response := &grpc_health_v1.HealthListResponse{Statuses: map[string]*grpc_health_v1.HealthCheckResponse{}}
+	for name, answer := range s.names {
+		response.Statuses[name] = statusOf(answer())
+	}
+	return response, nil
+}
+
+// Watch streams the status of a name, now and whenever it changes, until the
+// caller leaves or the process stops. A name that is not known is answered
+// SERVICE_UNKNOWN, and the stream goes on, as the protocol asks for.
+func (s *healthService) Watch(request *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
+	answer, known := s.names[request.GetService()]
+	if !known {
+		answer = func() bool { return false }
+	}
+	// Nothing tells of a heart that stops beating, so liveness is looked at.
+	tick := time.NewTicker(health.BeatInterval)
+	defer tick.Stop()
+	var last *grpc_health_v1.HealthCheckResponse
+	for {
+		_, changed := s.state.Ready()
+		now := statusOf(answer())
+		if !known {
+			now.Status = grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN
 		}
-		for _, name := range names {
-			service.SetServingStatus(name, status)
+		if last == nil || last.GetStatus() != now.GetStatus() {
+			if err := stream.Send(now); err != nil {
+				return err
+			}
+			last = now
 		}
-	})
-	// Who gets an answer at all talks to a process that is alive.
-	service.SetServingStatus(LivenessService, grpc_health_v1.HealthCheckResponse_SERVING)
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-s.left:
+			return errLeaving
+		case <-stream.Context().Done():
+			return status.FromContextError(stream.Context().Err()).Err()
+		}
+	}
 }

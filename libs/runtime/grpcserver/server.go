@@ -1,109 +1,109 @@
 // Package grpcserver makes the gRPC server of a process: health service,
-// limits, recovery, access log.
+// limits, deadlines, recovery, and a part in everything that package requests
+// does. A main names the services; nothing else is left to it.
 package grpcserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 
-	"github.com/soketsugo/soketsugo/libs/runtime/config"
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
+	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 )
 
-const (
-	// maxMessageSize bounds a message, received or sent, in bytes.
-	maxMessageSize = 4 << 20
-	// maxHeaderSize bounds a request's metadata, in bytes.
-	maxHeaderSize = 16 << 10
-	// maxStreams bounds the requests in flight on one connection.
-	maxStreams = 250
-	// maxConnectionAge spreads clients over replicas again and again: a gRPC
-	// connection lives as long as both ends, so without it new replicas get no
-	// traffic behind a load balancer that works on connections.
-	maxConnectionAge = 5 * time.Minute
-	// maxConnectionAgeGrace is how long requests on an aged connection may take.
-	maxConnectionAgeGrace = time.Minute
-	// maxConnectionIdle closes connections that nobody uses.
-	maxConnectionIdle = 5 * time.Minute
-	// keepaliveTime finds peers that vanished without a word.
-	keepaliveTime = time.Minute
-	// minPingInterval is how often a client may ping.
-	minPingInterval = 20 * time.Second
-	// handshakeTimeout bounds the setup of a connection.
-	handshakeTimeout = 10 * time.Second
-)
-
-// Config is what can be set about the server.
-type Config struct {
-	Addr       config.HostPort `config:"GRPC_ADDR" default:":50051" doc:"where gRPC is served"`
-	Reflection bool            `config:"GRPC_REFLECTION" default:"false" doc:"whether clients such as grpcurl can list the services"`
-}
-
-// Server is a lifecycle.Server.
+// Server is a lifecycle.Component.
 type Server struct {
 	addr     string
+	log      *slog.Logger
 	grpc     *grpc.Server
+	traffic  *requests.Transport
+	tracker  *requests.Tracker
+	methods  map[string]bool
 	listener net.Listener
 }
 
-var _ lifecycle.Server = (*Server)(nil)
+var _ lifecycle.Component = (*Server)(nil)
 
 // New returns a server with the services that register adds. Its health
 // service follows state.
-func New(config Config, log *slog.Logger, state *health.State, register func(grpc.ServiceRegistrar)) *Server {
-	server := grpc.NewServer(
+func New(config Config, log *slog.Logger, state *health.State, tracker *requests.Tracker, register func(grpc.ServiceRegistrar)) *Server {
+	s := &Server{
+		addr: string(config.Addr), log: log,
+		tracker: tracker, traffic: tracker.Transport("grpc"), methods: map[string]bool{},
+	}
+	s.grpc = grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxMessageSize),
 		grpc.MaxSendMsgSize(maxMessageSize),
 		grpc.MaxHeaderListSize(maxHeaderSize),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.ReadBufferSize(readBufferSize),
+		grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle:     maxConnectionIdle,
-			MaxConnectionAge:      maxConnectionAge,
-			MaxConnectionAgeGrace: maxConnectionAgeGrace,
+			MaxConnectionAge:      config.MaxConnectionAge,
+			MaxConnectionAgeGrace: tracker.Timeout() + connectionAgeGrace,
 			Time:                  keepaliveTime,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime:             minPingInterval,
 			PermitWithoutStream: true,
 		}),
-		// The log is outside, so that a panic is logged with its outcome too.
-		grpc.ChainUnaryInterceptor(logUnary(log), recoverUnary(log)),
-		grpc.ChainStreamInterceptor(logStream(log), recoverStream(log)),
+		grpc.InTapHandle(s.admit),
+		grpc.UnaryInterceptor(s.unary),
+		grpc.StreamInterceptor(s.stream),
+		grpc.UnknownServiceHandler(unknown),
 	)
-	register(server)
-	registerHealth(server, state)
+	register(s.grpc)
 	if config.Reflection {
-		reflection.Register(server)
+		reflection.Register(s.grpc)
 	}
-	return &Server{addr: string(config.Addr), grpc: server}
+	names := []string{""}
+	for service, info := range s.grpc.GetServiceInfo() {
+		names = append(names, service)
+		for _, method := range info.Methods {
+			s.methods["/"+service+"/"+method.Name] = true
+		}
+	}
+	grpc_health_v1.RegisterHealthServer(s.grpc, newHealthService(state, tracker.Left(), names))
+	return s
 }
 
 // Name returns "grpc".
 func (s *Server) Name() string { return "grpc" }
 
-// Listen opens the listener.
-func (s *Server) Listen() (net.Addr, error) {
-	listener, err := net.Listen("tcp", s.addr)
+// Start opens the listener.
+func (s *Server) Start(ctx context.Context) error {
+	var open net.ListenConfig
+	listener, err := open.Listen(ctx, "tcp", s.addr)
 	if err != nil {
-		return nil, fmt.Errorf("opening the gRPC listener: %w", err)
+		return fmt.Errorf("opening the gRPC listener: %w", err)
 	}
 	s.listener = listener
-	return listener.Addr(), nil
+	return nil
 }
 
-// Serve answers requests until Shutdown.
-func (s *Server) Serve() error { return s.grpc.Serve(s.listener) }
+// Addr returns the address of the listener. It may be called after Start.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Shutdown tells clients to go elsewhere and waits for the requests in flight.
-func (s *Server) Shutdown(ctx context.Context) error {
+// Run answers requests until Stop.
+func (s *Server) Run() error {
+	if err := s.grpc.Serve(s.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serving gRPC: %w", err)
+	}
+	return nil
+}
+
+// Stop tells clients to go elsewhere and waits for the requests in flight.
+func (s *Server) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -113,9 +113,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		// Stop makes GracefulStop return. It waits for handlers only when asked
-		// to, so one that never ends cannot hang the process.
-		s.grpc.Stop()
+		// It closes the connections, which makes GracefulStop return as soon as the
+		// handlers have. One that never does is left behind.
+		go s.grpc.Stop()
 		return lifecycle.ErrCut
 	}
 }

@@ -1,9 +1,14 @@
 package grpcserver_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,75 +16,164 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/grpcserver"
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
+	"github.com/soketsugo/soketsugo/libs/runtime/logging"
+	"github.com/soketsugo/soketsugo/libs/runtime/metrics"
+	"github.com/soketsugo/soketsugo/libs/runtime/requests"
+	"github.com/soketsugo/soketsugo/libs/runtime/tracing"
+	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// method adds a service test.Service with one method Do.
-func method(do func(context.Context) error) func(grpc.ServiceRegistrar) {
-	return func(registrar grpc.ServiceRegistrar) {
-		registrar.RegisterService(&grpc.ServiceDesc{
-			ServiceName: "test.Service",
-			HandlerType: (*any)(nil),
-			Methods: []grpc.MethodDesc{{
-				MethodName: "Do",
-				Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-					request := &emptypb.Empty{}
-					if err := decode(request); err != nil {
-						return nil, err
-					}
-					return interceptor(ctx, request, &grpc.UnaryServerInfo{FullMethod: "/test.Service/Do"},
-						func(ctx context.Context, _ any) (any, error) { return &emptypb.Empty{}, do(ctx) })
-				},
-			}},
-		}, nil)
-	}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// handlers are those of the service test.Service: Do is unary, Flow streams in
+// both directions.
+type handlers struct {
+	do   func(context.Context) error
+	flow func(grpc.ServerStream) error
 }
 
-// start serves on a free port and returns a connection.
-func start(t *testing.T, state *health.State, do func(context.Context) error) (*grpcserver.Server, *grpc.ClientConn) {
+func (h handlers) register(registrar grpc.ServiceRegistrar) {
+	registrar.RegisterService(&grpc.ServiceDesc{
+		ServiceName: "test.Service",
+		HandlerType: (*any)(nil),
+		Methods: []grpc.MethodDesc{{
+			MethodName: "Do",
+			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+				request := &emptypb.Empty{}
+				if err := decode(request); err != nil {
+					return nil, err
+				}
+				return interceptor(ctx, request, &grpc.UnaryServerInfo{FullMethod: "/test.Service/Do"},
+					func(ctx context.Context, _ any) (any, error) { return &emptypb.Empty{}, h.do(ctx) })
+			},
+		}},
+		Streams: []grpc.StreamDesc{{
+			StreamName: "Flow", ServerStreams: true, ClientStreams: true,
+			Handler: func(_ any, stream grpc.ServerStream) error { return h.flow(stream) },
+		}},
+	}, nil)
+}
+
+// fixture is a server that serves, with what can be seen of it.
+type fixture struct {
+	server  *grpcserver.Server
+	state   *health.State
+	tracker *requests.Tracker
+	metrics *metrics.Registry
+	conn    *grpc.ClientConn
+	log     *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(data []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(data)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.String()
+}
+
+// start serves on a free port. The function changes the configuration before.
+func start(t *testing.T, h handlers, change func(*grpcserver.Config, *requests.Config)) *fixture {
 	t.Helper()
-	server := grpcserver.New(grpcserver.Config{Addr: "127.0.0.1:0"}, slog.New(slog.DiscardHandler), state, method(do))
-	addr, err := server.Listen()
+	var settings struct {
+		Server   grpcserver.Config
+		Requests requests.Config
+		Health   health.Config
+		Tracing  tracing.Config
+	}
+	config.Defaults(&settings)
+	settings.Server.Addr = "127.0.0.1:0"
+	if change != nil {
+		change(&settings.Server, &settings.Requests)
+	}
+	f := &fixture{metrics: metrics.New(), log: &lockedBuffer{}}
+	log := logging.New(f.log, logging.Config{Level: "info", Format: "text"}, requests.Annotate)
+	tracer, err := tracing.New(settings.Tracing, "test", "1", log)
 	if err != nil {
+		t.Fatal(err)
+	}
+	f.state = health.New(settings.Health, log)
+	f.tracker = requests.New(settings.Requests, log, f.metrics, tracer)
+	f.server = grpcserver.New(settings.Server, log, f.state, f.tracker, h.register)
+	if err := f.server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve() }()
-	conn, err := grpc.NewClient(addr.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
+	go func() { served <- f.server.Run() }()
+	if f.conn, err = grpc.NewClient(f.server.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		conn.Close()
+		f.conn.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		_ = server.Shutdown(ctx)
+		_ = f.server.Stop(ctx)
 		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
+			t.Errorf("Run: %v", err)
 		}
 	})
-	return server, conn
+	return f
 }
 
-func do(ctx context.Context, conn *grpc.ClientConn) error {
-	return conn.Invoke(ctx, "/test.Service/Do", &emptypb.Empty{}, &emptypb.Empty{})
+func (f *fixture) do(ctx context.Context, options ...grpc.CallOption) error {
+	return f.conn.Invoke(ctx, "/test.Service/Do", &emptypb.Empty{}, &emptypb.Empty{}, options...)
 }
 
-func newState() *health.State { return health.New(slog.New(slog.DiscardHandler)) }
+func (f *fixture) flow(t *testing.T) grpc.ClientStream {
+	t.Helper()
+	stream, err := f.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/test.Service/Flow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
 
-// Every name but liveness starts as NOT_SERVING and follows readiness.
+func (f *fixture) wantMetric(t *testing.T, line string) {
+	t.Helper()
+	var text strings.Builder
+	f.metrics.Write(&text)
+	if !strings.Contains(text.String(), line+"\n") {
+		t.Errorf("the metrics lack %q", line)
+	}
+}
+
+func wantCode(t *testing.T, what string, err error, want codes.Code) {
+	t.Helper()
+	if got := status.Code(err); got != want {
+		t.Errorf("%s: got %v, want %v", what, err, want)
+	}
+}
+
+func succeed(context.Context) error { return nil }
+
+// Every name but liveness starts as NOT_SERVING and follows readiness; liveness
+// follows the heartbeat.
 func TestHealth(t *testing.T) {
-	state := newState()
-	_, conn := start(t, state, func(context.Context) error { return nil })
-	client := grpc_health_v1.NewHealthClient(conn)
+	f := start(t, handlers{do: succeed}, nil)
+	client := grpc_health_v1.NewHealthClient(f.conn)
 	serving, notServing := grpc_health_v1.HealthCheckResponse_SERVING, grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	expect := func(when string, want grpc_health_v1.HealthCheckResponse_ServingStatus) {
 		t.Helper()
+		list, err := client.List(t.Context(), &grpc_health_v1.HealthListRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for name, want := range map[string]grpc_health_v1.HealthCheckResponse_ServingStatus{
 			"": want, "readiness": want, "test.Service": want, "liveness": serving,
 		} {
@@ -87,120 +181,309 @@ func TestHealth(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := response.GetStatus(); got != want {
-				t.Errorf("%s: %q is %v, want %v", when, name, got, want)
+			if got, listed := response.GetStatus(), list.GetStatuses()[name].GetStatus(); got != want || listed != want {
+				t.Errorf("%s: %q is %v and listed as %v, want %v", when, name, got, listed, want)
 			}
 		}
 	}
 	expect("at the start", notServing)
-	state.Serving()
+	f.state.Serving()
 	expect("when ready", serving)
-	state.Drain()
+	f.state.Drain(false)
 	expect("while draining", notServing)
 	_, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "other"})
-	if status.Code(err) != codes.NotFound {
-		t.Errorf("an unknown name: got %v, want NOT_FOUND", err)
+	wantCode(t, "an unknown name", err, codes.NotFound)
+	if f.log.String() != "" {
+		t.Errorf("probes are in the log: %s", f.log)
 	}
 }
 
-// Watch streams changes.
+// Watch streams changes and ends with UNAVAILABLE when the process leaves.
 func TestHealthWatch(t *testing.T) {
-	state := newState()
-	_, conn := start(t, state, func(context.Context) error { return nil })
-	stream, err := grpc_health_v1.NewHealthClient(conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "readiness"})
+	f := start(t, handlers{do: succeed}, nil)
+	client := grpc_health_v1.NewHealthClient(f.conn)
+	stream, err := client.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "readiness"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []grpc_health_v1.HealthCheckResponse_ServingStatus{
-		grpc_health_v1.HealthCheckResponse_NOT_SERVING, grpc_health_v1.HealthCheckResponse_SERVING, grpc_health_v1.HealthCheckResponse_NOT_SERVING,
+	for _, step := range []struct {
+		want grpc_health_v1.HealthCheckResponse_ServingStatus
+		next func()
+	}{
+		{grpc_health_v1.HealthCheckResponse_NOT_SERVING, f.state.Serving},
+		{grpc_health_v1.HealthCheckResponse_SERVING, func() { f.state.Drain(false) }},
+		{grpc_health_v1.HealthCheckResponse_NOT_SERVING, func() { f.tracker.Leave(0) }},
 	} {
 		response, err := stream.Recv()
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || response.GetStatus() != step.want {
+			t.Fatalf("got %v, %v, want %v", response, err, step.want)
 		}
-		if got := response.GetStatus(); got != want {
-			t.Fatalf("got %v, want %v", got, want)
-		}
-		if want == grpc_health_v1.HealthCheckResponse_NOT_SERVING {
-			state.Serving()
-		} else {
-			state.Drain()
-		}
+		step.next()
 	}
+	_, err = stream.Recv()
+	wantCode(t, "when the process leaves", err, codes.Unavailable)
 }
 
-// A panic becomes INTERNAL without its text, and the server goes on.
+// A name that is not known is watched without an answer, as the protocol asks.
+func TestHealthWatchUnknown(t *testing.T) {
+	f := start(t, handlers{do: succeed}, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	stream, err := grpc_health_v1.NewHealthClient(f.conn).Watch(ctx, &grpc_health_v1.HealthCheckRequest{Service: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := stream.Recv()
+	if err != nil || response.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN {
+		t.Errorf("got %v, %v", response, err)
+	}
+	cancel()
+	_, err = stream.Recv()
+	wantCode(t, "when the caller leaves", err, codes.Canceled)
+}
+
+// A panic becomes INTERNAL without its text, is counted, and the server goes
+// on, whether the method is unary or a stream.
 func TestPanic(t *testing.T) {
-	_, conn := start(t, newState(), func(context.Context) error { panic("secret") })
+	f := start(t, handlers{
+		do:   func(context.Context) error { panic("secret") },
+		flow: func(grpc.ServerStream) error { panic("secret") },
+	}, nil)
 	for range 2 {
-		err := do(t.Context(), conn)
+		err := f.do(t.Context())
 		if status.Code(err) != codes.Internal || status.Convert(err).Message() != "internal error" {
 			t.Errorf("got %v, want INTERNAL without details", err)
 		}
+		err = f.flow(t).RecvMsg(&emptypb.Empty{})
+		if status.Code(err) != codes.Internal || status.Convert(err).Message() != "internal error" {
+			t.Errorf("a stream: got %v, want INTERNAL without details", err)
+		}
+	}
+	f.wantMetric(t, "request_panics_total 4")
+	if !strings.Contains(f.log.String(), "cause=secret") || !strings.Contains(f.log.String(), "stack=") {
+		t.Errorf("the log lacks the cause or the stack: %s", f.log)
 	}
 }
 
-// Shutdown waits for a request in flight, which gets its answer.
-func TestShutdownWaits(t *testing.T) {
+// An error that is no status tells the caller nothing; one of a context has its
+// code.
+func TestErrors(t *testing.T) {
+	var give error
+	f := start(t, handlers{do: func(context.Context) error { return give }}, nil)
+	for _, test := range []struct {
+		give    error
+		want    codes.Code
+		message string
+		outcome string
+	}{
+		{errors.New("password is hunter2"), codes.Internal, "internal error", "failed"},
+		{context.DeadlineExceeded, codes.DeadlineExceeded, "context deadline exceeded", "failed"},
+		{status.Error(codes.NotFound, "no such thing"), codes.NotFound, "no such thing", "rejected"},
+		{status.Error(codes.Unavailable, "try again"), codes.Unavailable, "try again", "failed"},
+	} {
+		give = test.give
+		var trailer metadata.MD
+		err := f.do(t.Context(), grpc.Trailer(&trailer))
+		if status.Code(err) != test.want || status.Convert(err).Message() != test.message {
+			t.Errorf("%v: got %v, want %v, %q", test.give, err, test.want, test.message)
+		}
+		if ids := trailer.Get("x-request-id"); len(ids) != 1 || !strings.Contains(f.log.String(), "request_id="+ids[0]) {
+			t.Errorf("%v: the trailer holds the ID %v, which must be in the log: %s", test.give, ids, f.log)
+		}
+		f.wantMetric(t, `requests_total{transport="grpc",route="/test.Service/Do",code="`+test.want.String()+`",outcome="`+test.outcome+`"} 1`)
+	}
+}
+
+// A request without a deadline gets one, and one that has a deadline keeps it.
+func TestDeadline(t *testing.T) {
+	var left time.Duration
+	f := start(t, handlers{do: func(ctx context.Context) error {
+		deadline, _ := ctx.Deadline()
+		left = time.Until(deadline)
+		return nil
+	}}, func(_ *grpcserver.Config, r *requests.Config) { r.Timeout = 10 * time.Second })
+	if err := f.do(t.Context()); err != nil || left > 10*time.Second || left < 5*time.Second {
+		t.Errorf("without a deadline: %v, %s left, want 10s", err, left)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := f.do(ctx); err != nil || left < 50*time.Second {
+		t.Errorf("with a deadline: %v, %s left, want a minute", err, left)
+	}
+}
+
+// The caller's own ID and trace are kept, and the handler can see them.
+func TestRequestID(t *testing.T) {
+	var seen string
+	f := start(t, handlers{do: func(ctx context.Context) error {
+		request := requests.From(ctx)
+		seen = request.ID + " " + request.Span.TraceIDString()
+		return nil
+	}}, nil)
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "x-request-id", "mine",
+		"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	if err := f.do(ctx); err != nil || seen != "mine 4bf92f3577b34da6a3ce929d0e0e4736" {
+		t.Errorf("got %v; the handler saw %q", err, seen)
+	}
+}
+
+// Methods that do not exist do not become routes.
+func TestUnknownMethod(t *testing.T) {
+	f := start(t, handlers{do: succeed}, nil)
+	err := f.conn.Invoke(t.Context(), "/made.Up/Name", &emptypb.Empty{}, &emptypb.Empty{})
+	wantCode(t, "an unknown method", err, codes.Unimplemented)
+	f.wantMetric(t, `requests_total{transport="grpc",route="unmatched",code="Unimplemented",outcome="rejected"} 1`)
+}
+
+// Beyond the limit requests are refused at once, probes are not, and there is
+// room again afterwards.
+func TestOverload(t *testing.T) {
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	f := start(t, handlers{do: func(context.Context) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	}}, func(_ *grpcserver.Config, r *requests.Config) { r.MaxInFlight = 2 })
+	answers := make(chan error, 2)
+	for range 2 {
+		go func() { answers <- f.do(t.Context()) }()
+		<-entered
+	}
+	for range 3 {
+		wantCode(t, "a request too many", f.do(t.Context()), codes.ResourceExhausted)
+	}
+	if _, err := grpc_health_v1.NewHealthClient(f.conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "liveness"}); err != nil {
+		t.Errorf("a probe was refused: %v", err)
+	}
+	f.wantMetric(t, `requests_shed_total{transport="grpc"} 3`)
+	close(release)
+	for range 2 {
+		wantCode(t, "a request within the limit", <-answers, codes.OK)
+	}
+	wantCode(t, "a request afterwards", f.do(t.Context()), codes.OK)
+}
+
+// When the process leaves, each kind of stream ends with UNAVAILABLE: one that
+// listens to its context, one that waits in Recv, and one that does neither. One
+// that has its own last word keeps it.
+func TestStreamsLeave(t *testing.T) {
+	forever := make(chan struct{})
+	t.Cleanup(func() { close(forever) })
+	for _, test := range []struct {
+		name string
+		flow func(grpc.ServerStream) error
+		want codes.Code
+	}{
+		{"it listens to its context", func(stream grpc.ServerStream) error {
+			<-stream.Context().Done()
+			return stream.Context().Err()
+		}, codes.Unavailable},
+		{"it listens to its request", func(stream grpc.ServerStream) error {
+			<-requests.From(stream.Context()).Leaving()
+			return nil
+		}, codes.OK},
+		{"it waits in Recv", func(stream grpc.ServerStream) error { return stream.RecvMsg(&emptypb.Empty{}) }, codes.Unavailable},
+		{"it does not listen", func(grpc.ServerStream) error {
+			<-forever
+			return nil
+		}, codes.Unavailable},
+		{"it has its own last word", func(stream grpc.ServerStream) error {
+			<-stream.Context().Done()
+			return status.Error(codes.Aborted, "mine")
+		}, codes.Aborted},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := start(t, handlers{flow: test.flow}, nil)
+			stream := f.flow(t)
+			for !strings.Contains(f.inFlight(), "requests_in_flight 1\n") {
+				time.Sleep(time.Millisecond)
+			}
+			f.tracker.Leave(20 * time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := f.server.Stop(ctx); err != nil && test.name != "it does not listen" {
+				t.Errorf("Stop: %v", err)
+			}
+			err := stream.RecvMsg(&emptypb.Empty{})
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			wantCode(t, "the stream", err, test.want)
+		})
+	}
+}
+
+func (f *fixture) inFlight() string {
+	var text strings.Builder
+	f.metrics.Write(&text)
+	return text.String()
+}
+
+// Stop waits for a request in flight, which gets its answer.
+func TestStopWaits(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	server, conn := start(t, newState(), func(context.Context) error {
+	f := start(t, handlers{do: func(context.Context) error {
 		close(entered)
 		<-release
 		return nil
-	})
+	}}, nil)
 	answered := make(chan error, 1)
-	go func() { answered <- do(context.Background(), conn) }()
+	go func() { answered <- f.do(context.Background()) }()
 	<-entered
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.Shutdown(context.Background()) }()
+	go func() { stopped <- f.server.Stop(context.Background()) }()
 	select {
 	case err := <-stopped:
-		t.Fatalf("Shutdown returned %v before the request had its answer", err)
+		t.Fatalf("Stop returned %v before the request had its answer", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(release)
-	if err := <-answered; err != nil {
-		t.Errorf("the request: %v", err)
-	}
-	if err := <-stopped; err != nil {
-		t.Errorf("Shutdown: %v", err)
+	if err := errors.Join(<-answered, <-stopped); err != nil {
+		t.Error(err)
 	}
 }
 
-// A request that never ends is cut off at the deadline and cannot hang
-// Shutdown.
-func TestShutdownCuts(t *testing.T) {
+// A request that never ends is cut off at the deadline and cannot hang Stop.
+func TestStopCuts(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	defer close(release)
-	server, conn := start(t, newState(), func(context.Context) error {
+	f := start(t, handlers{do: func(context.Context) error {
 		close(entered)
 		<-release
 		return nil
-	})
+	}}, nil)
+	defer close(release)
 	answered := make(chan error, 1)
-	go func() { answered <- do(context.Background(), conn) }()
+	go func() { answered <- f.do(context.Background()) }()
 	<-entered
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := server.Shutdown(ctx); !errors.Is(err, lifecycle.ErrCut) {
-		t.Errorf("Shutdown: got %v, want %v", err, lifecycle.ErrCut)
+	if err := f.server.Stop(ctx); !errors.Is(err, lifecycle.ErrCut) {
+		t.Errorf("Stop: got %v, want %v", err, lifecycle.ErrCut)
 	}
-	if err := <-answered; status.Code(err) != codes.Unavailable {
-		t.Errorf("the request: got %v, want UNAVAILABLE", err)
+	wantCode(t, "the request", <-answered, codes.Unavailable)
+}
+
+// A connection is told to end when it is old, so that clients spread over new
+// replicas, and no request is lost by that.
+func TestConnectionAge(t *testing.T) {
+	f := start(t, handlers{do: succeed}, func(c *grpcserver.Config, _ *requests.Config) { c.MaxConnectionAge = 100 * time.Millisecond })
+	states := map[string]bool{}
+	for begin := time.Now(); time.Since(begin) < 600*time.Millisecond; {
+		if err := f.do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		states[f.conn.GetState().String()] = true
+	}
+	if len(states) < 2 {
+		t.Errorf("the connection was only ever %v", states)
 	}
 }
 
-// A port that is taken is reported by Listen.
-func TestListenFails(t *testing.T) {
-	first := grpcserver.New(grpcserver.Config{Addr: "127.0.0.1:0"}, slog.New(slog.DiscardHandler), newState(), method(nil))
-	addr, err := first.Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = first.Serve() }()
-	defer first.Shutdown(context.Background())
-	second := grpcserver.New(grpcserver.Config{Addr: config.HostPort(addr.String())}, slog.New(slog.DiscardHandler), newState(), method(nil))
-	if _, err := second.Listen(); err == nil {
-		t.Error("Listen on a port that is taken: got no error")
+// A port that is taken is reported by Start.
+func TestStartFails(t *testing.T) {
+	f := start(t, handlers{do: succeed}, nil)
+	_, port, _ := net.SplitHostPort(f.server.Addr().String())
+	second := grpcserver.New(grpcserver.Config{Addr: config.HostPort("127.0.0.1:" + port)}, slog.New(slog.DiscardHandler), f.state, f.tracker, handlers{}.register)
+	if err := second.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("Start on a port that is taken: got %v", err)
 	}
 }

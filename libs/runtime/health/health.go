@@ -1,207 +1,165 @@
 // Package health holds the one answer of a process to "are you alive?" and
-// "should you get traffic?". Every transport reads it from memory; the checks
-// run in the background, so a slow dependency never slows a probe.
+// "should you get traffic?". Checks run in the background and every transport
+// reads their outcome from memory, so that a probe takes no longer when a
+// dependency does.
 package health
 
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-)
-
-// Settings of the background checks.
-const (
-	// Interval is the time between two runs of a check that passes.
-	Interval = 2 * time.Second
-	// RetryInterval is the time between two runs of a check that fails.
-	RetryInterval = 200 * time.Millisecond
-	// Timeout bounds one run of a check.
-	Timeout = 2 * time.Second
-	// Tolerance is how long a check that passed before may fail until readiness
-	// follows: a blip of the database must not empty the Service.
-	Tolerance = 5 * time.Second
 )
 
 // State is the health of a process. Make it with New; it is safe for concurrent
 // use.
 type State struct {
-	log      *slog.Logger
+	config  Config
+	log     *slog.Logger
+	started time.Time
+	// beat is when the heart beat last, in nanoseconds since started.
+	beat atomic.Int64
+	// seen is what probes read, without a lock.
+	seen atomic.Pointer[snapshot]
+
 	mu       sync.Mutex
 	serving  bool
 	draining bool
+	leaving  bool
+	wasReady bool
 	checks   []*check
-	ready    bool
-	watchers []func(ready bool)
+	changed  chan struct{}
 }
 
-type check struct {
-	name string
-	run  func(context.Context) error
-	// passed is when the check passed last; zero until it first does.
-	passed time.Time
-	err    error
-	ok     bool
+// snapshot is a State at a moment. It is never changed.
+type snapshot struct {
+	draining bool
+	report   Report
+	results  []Result
 }
 
 // New returns the state of a process that is starting: alive, not ready. It
-// logs when a check begins to fail and when it passes again.
-func New(log *slog.Logger) *State { return &State{log: log} }
-
-// AddCheck makes readiness depend on run, under a name for reports. It must be
-// called before Run.
-func (s *State) AddCheck(name string, run func(context.Context) error) {
+// logs when a check begins to fail and when it passes again, and the same of
+// readiness.
+func New(config Config, log *slog.Logger) *State {
+	s := &State{config: config, log: log, started: time.Now(), changed: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.checks = append(s.checks, &check{name: name, run: run})
-}
-
-// Watch calls f with the present readiness and then on every change, one call
-// at a time. f must return quickly and must not call the State.
-func (s *State) Watch(f func(ready bool)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.watchers = append(s.watchers, f)
-	f(s.ready)
-}
-
-// Serving says that every listener accepts connections.
-func (s *State) Serving() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.serving = true
 	s.update()
+	return s
 }
 
-// Drain turns readiness false for good.
-func (s *State) Drain() {
+// AddCheck makes readiness depend on a check. It must be called before Run.
+func (s *State) AddCheck(add Check) {
+	if add.Interval == 0 {
+		add.Interval = s.config.Interval
+	}
+	if add.Timeout == 0 {
+		add.Timeout = s.config.Timeout
+	}
+	c := &check{Check: add, err: errNotRun}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.draining = true
+	c.timer = time.AfterFunc(time.Hour, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.judge(c, time.Now())
+	})
+	c.timer.Stop()
+	s.checks = append(s.checks, c)
 	s.update()
 }
 
 // Run runs the checks until ctx ends.
 func (s *State) Run(ctx context.Context) {
 	s.mu.Lock()
-	checks := s.checks
+	checks := slices.Clone(s.checks)
 	s.mu.Unlock()
 	var running sync.WaitGroup
 	for _, c := range checks {
 		running.Go(func() { s.repeat(ctx, c) })
 	}
 	running.Wait()
-}
-
-func (s *State) repeat(ctx context.Context, c *check) {
-	for {
-		attempt, cancel := context.WithTimeout(ctx, Timeout)
-		err := c.run(attempt)
-		cancel()
-		if ctx.Err() != nil {
-			return
-		}
-		s.record(c, err, time.Now())
-		pause := Interval
-		if err != nil {
-			pause = RetryInterval
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
+	for _, c := range checks {
+		c.timer.Stop()
 	}
 }
 
-func (s *State) record(c *check, err error, now time.Time) {
+// Serving says that every listener accepts connections.
+func (s *State) Serving() { s.change(func() { s.serving = true }) }
+
+// Drain says that the process is about to stop. Readiness turns false, for
+// good, unless stayReady is set: then it does so with Leave.
+func (s *State) Drain(stayReady bool) {
+	s.change(func() { s.draining, s.leaving = true, s.leaving || !stayReady })
+}
+
+// Leave turns readiness false for good.
+func (s *State) Leave() { s.change(func() { s.draining, s.leaving = true, true }) }
+
+func (s *State) change(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case err != nil && c.err == nil:
-		s.log.Warn("health check fails", "check", c.name, "error", err.Error())
-	case err == nil && c.err != nil:
-		s.log.Info("health check passes again", "check", c.name)
-	}
-	c.err = err
-	if err == nil {
-		c.passed = now
-	}
-	c.ok = !c.passed.IsZero() && now.Sub(c.passed) <= Tolerance
+	f()
 	s.update()
 }
 
-// update works out readiness and tells the watchers. The caller holds mu.
+// update publishes what probes see, and tells who waits for a change of
+// readiness. The caller holds mu.
 func (s *State) update() {
-	ready := s.serving && !s.draining
+	next := &snapshot{draining: s.draining, report: Report{Ready: s.serving && !s.leaving, Reasons: []Reason{
+		reason("serving", s.serving, "listeners are not open yet"),
+		reason("draining", !s.leaving, "the process is stopping"),
+	}}}
 	for _, c := range s.checks {
-		ready = ready && c.ok
+		next.report.Ready = next.report.Ready && c.ok
+		next.report.Reasons = append(next.report.Reasons, c.reason())
+		next.results = append(next.results, Result{
+			Name: c.Name, OK: c.ok, Passing: c.err == nil, Took: c.took, Failures: c.failures,
+		})
 	}
-	if ready == s.ready {
+	last := s.seen.Swap(next)
+	if last == nil || last.report.Ready == next.report.Ready {
 		return
 	}
-	s.ready = ready
-	for _, watcher := range s.watchers {
-		watcher(ready)
+	switch {
+	case next.report.Ready && s.wasReady:
+		s.log.Info("ready again")
+	case !next.report.Ready && !s.leaving:
+		s.log.Warn("not ready")
 	}
+	s.wasReady = s.wasReady || next.report.Ready
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
-// Ready says whether the process should get traffic.
-func (s *State) Ready() bool {
+// Ready says whether the process should get traffic, and returns a channel that
+// is closed when that changes.
+func (s *State) Ready() (ready bool, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ready
+	return s.seen.Load().report.Ready, s.changed
 }
+
+// IsReady says whether the process should get traffic, without a lock.
+func (s *State) IsReady() bool { return s.seen.Load().report.Ready }
 
 // Draining says whether the process is about to stop.
-func (s *State) Draining() bool {
+func (s *State) Draining() bool { return s.seen.Load().draining }
+
+// Beat is called by the runtime every BeatInterval, from the loop that waits for
+// signals. It goes through State's lock: a process whose loop or whose health is
+// stuck has no heartbeat.
+func (s *State) Beat() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.draining
+	s.beat.Store(int64(time.Since(s.started)))
 }
 
-// Report is readiness with its reasons.
-type Report struct {
-	Ready bool `json:"ready"`
-	// Reasons holds one entry per condition.
-	Reasons []Reason `json:"reasons"`
-}
-
-// Reason is one condition of readiness.
-type Reason struct {
-	Name string `json:"name"`
-	OK   bool   `json:"ok"`
-	// Detail is for people; it names no address and no secret.
-	Detail string `json:"detail,omitempty"`
-}
-
-// Report returns readiness with its reasons.
-func (s *State) Report() Report {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	report := Report{Ready: s.ready, Reasons: []Reason{
-		{Name: "serving", OK: s.serving, Detail: detail(s.serving, "listeners are not open yet")},
-		{Name: "draining", OK: !s.draining, Detail: detail(!s.draining, "the process is stopping")},
-	}}
-	for _, c := range s.checks {
-		// The error itself may name hosts and users; it belongs into the log, and
-		// this report is served to whoever asks.
-		text := "does not pass"
-		switch {
-		case c.err == nil && c.passed.IsZero():
-			text = "has not run yet"
-		case c.ok && c.err != nil:
-			report.Reasons = append(report.Reasons, Reason{Name: c.name, OK: true, Detail: "fails, within tolerance"})
-			continue
-		}
-		report.Reasons = append(report.Reasons, Reason{Name: c.name, OK: c.ok, Detail: detail(c.ok, text)})
-	}
-	return report
-}
-
-func detail(ok bool, text string) string {
-	if ok {
-		return ""
-	}
-	return text
+// Alive says whether the heart has beaten lately. It looks at nothing else: a
+// dependency that is away is no reason to restart the process.
+func (s *State) Alive() bool {
+	return time.Since(s.started)-time.Duration(s.beat.Load()) <= StuckAfter
 }

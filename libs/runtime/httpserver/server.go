@@ -1,5 +1,6 @@
 // Package httpserver makes the HTTP servers of a process: timeouts, limits,
-// recovery, access log, health endpoints.
+// deadlines, recovery, health endpoints, a drain that loses nothing, and a part
+// in everything that package requests does.
 package httpserver
 
 import (
@@ -11,71 +12,41 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/soketsugo/soketsugo/libs/runtime/config"
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
+	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 )
 
-const (
-	// readHeaderTimeout bounds the time for a request's headers.
-	readHeaderTimeout = 5 * time.Second
-	// readTimeout bounds the time for a whole request.
-	readTimeout = 30 * time.Second
-	// writeTimeout bounds the time from the end of the headers to the end of the
-	// answer.
-	writeTimeout = 60 * time.Second
-	// idleTimeout closes kept-alive connections that nobody uses.
-	idleTimeout = 2 * time.Minute
-	// maxHeaderSize is in bytes.
-	maxHeaderSize = 16 << 10
-	// MaxBodySize bounds a request's body, in bytes. Reading beyond it fails with
-	// *http.MaxBytesError.
-	MaxBodySize = 1 << 20
-)
-
-// Config is what can be set about the server for the API.
-type Config struct {
-	Addr config.HostPort `config:"HTTP_ADDR" default:":8080" doc:"where HTTP is served"`
-}
-
-// AdminConfig is what can be set about the server for operators.
-type AdminConfig struct {
-	Addr config.HostPort `config:"ADMIN_ADDR" default:":8081" doc:"where /livez, /readyz and /version are served"`
-}
-
-// Server is a lifecycle.Server.
+// Server is a lifecycle.Component.
 type Server struct {
-	name     string
-	http     *http.Server
-	listener net.Listener
+	name        string
+	log         *slog.Logger
+	http        *http.Server
+	connections *connections
 }
 
-var _ lifecycle.Server = (*Server)(nil)
+var _ lifecycle.Component = (*Server)(nil)
 
 // New returns the server for the API: /livez and /readyz, which follow state,
 // and handler for everything else.
-func New(config Config, log *slog.Logger, state *health.State, handler http.Handler) *Server {
-	probes := probes(state)
-	return newServer("http", string(config.Addr), log, state, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isProbe(r) {
-			probes.ServeHTTP(w, r)
-			return
-		}
-		handler.ServeHTTP(w, r)
-	}))
+func New(config Config, log *slog.Logger, state *health.State, tracker *requests.Tracker, handler http.Handler) *Server {
+	api := &api{log: log, state: state, tracker: tracker, traffic: tracker.Transport("http"), next: handler}
+	return newServer("http", string(config.Addr), log, tracker.Timeout(), api)
 }
 
-func newServer(name, addr string, log *slog.Logger, state *health.State, handler http.Handler) *Server {
+func newServer(name, addr string, log *slog.Logger, timeout time.Duration, handler http.Handler) *Server {
 	return &Server{
 		name: name,
+		log:  log,
 		http: &http.Server{
 			Addr:              addr,
-			Handler:           logRequests(log, closeWhenDraining(state, recoverPanics(log, limitBody(handler)))),
+			Handler:           handler,
 			ReadHeaderTimeout: readHeaderTimeout,
-			ReadTimeout:       readTimeout,
-			WriteTimeout:      writeTimeout,
+			ReadTimeout:       timeout,
+			WriteTimeout:      timeout + answerTime,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderSize,
+			ConnState:         observe,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
 	}
@@ -84,35 +55,80 @@ func newServer(name, addr string, log *slog.Logger, state *health.State, handler
 // Name returns "http" or "admin".
 func (s *Server) Name() string { return s.name }
 
-// Listen opens the listener.
-func (s *Server) Listen() (net.Addr, error) {
-	listener, err := net.Listen("tcp", s.http.Addr)
+// Start opens the listener.
+func (s *Server) Start(ctx context.Context) error {
+	var open net.ListenConfig
+	listener, err := open.Listen(ctx, "tcp", s.http.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("opening the %s listener: %w", s.name, err)
+		return fmt.Errorf("opening the %s listener: %w", s.name, err)
 	}
-	s.listener = listener
-	return listener.Addr(), nil
-}
-
-// Serve answers requests until Shutdown.
-func (s *Server) Serve() error {
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
+	s.connections = track(listener)
 	return nil
 }
 
-// Shutdown closes the listener and waits for the requests in flight.
-func (s *Server) Shutdown(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
-	if err == nil {
+// Addr returns the address of the listener. It may be called after Start.
+func (s *Server) Addr() net.Addr { return s.connections.Addr() }
+
+// Run answers requests until Stop.
+func (s *Server) Run() error {
+	err := s.http.Serve(s.connections)
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
-	if closeErr := s.http.Close(); closeErr != nil {
-		return fmt.Errorf("closing connections: %w", closeErr)
+	return fmt.Errorf("serving %s: %w", s.name, err)
+}
+
+// Stop closes the listener and each connection as soon as nothing is under way
+// on it. Every answer says by now that its connection is the last of its kind,
+// so those that are in use close by themselves. Connections that handlers took
+// over are waited for too. When ctx ends first, the rest is cut off.
+func (s *Server) Stop(ctx context.Context) error {
+	// It can only fail because it is closed already.
+	_ = s.connections.Listener.Close()
+	sweep := time.NewTicker(sweepInterval)
+	defer sweep.Stop()
+	for {
+		open := s.connections.snapshot()
+		if len(open) == 0 {
+			return s.close()
+		}
+		for _, c := range open {
+			if c.unused() {
+				_ = c.Close() // net/http finds it closed
+			}
+		}
+		select {
+		case <-sweep.C:
+		case <-ctx.Done():
+			return s.cut()
+		}
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return lifecycle.ErrCut
+}
+
+// cut closes what is left. net/http forgets connections that handlers took over,
+// so they are closed here.
+func (s *Server) cut() error {
+	cut := 0
+	for _, c := range s.connections.snapshot() {
+		if use(c.use.Load()) != silent {
+			cut++
+		}
+		_ = c.Close()
 	}
-	return fmt.Errorf("shutting down: %w", err)
+	if err := s.close(); err != nil {
+		return err
+	}
+	if cut == 0 {
+		return nil
+	}
+	s.log.Warn("connections were cut off", "name", s.name, "connections", cut)
+	return lifecycle.ErrCut
+}
+
+// close ends what net/http keeps for itself.
+func (s *Server) close() error {
+	if err := s.http.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("closing the %s server: %w", s.name, err)
+	}
+	return nil
 }

@@ -1,5 +1,5 @@
 // Package lifecycle runs a process from its first instruction to its exit code:
-// signals, start, readiness, drain, stop.
+// signals, start, readiness, drain, stop. docs/lifecycle.md has the time line.
 package lifecycle
 
 import (
@@ -7,43 +7,41 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// Exit codes of a server process. Package config exits with 2 when the
-// configuration is wrong.
-const (
-	// ExitOK: stopped as asked, and nothing was cut off.
-	ExitOK = 0
-	// ExitFailure: a component failed.
-	ExitFailure = 1
-	// ExitCut: stopped as asked, but something was cut off at the deadline.
-	ExitCut = 3
-	// ExitForced: a second signal arrived while the process was stopping.
-	ExitForced = 130
-)
+// Phase is where a process is in its life.
+type Phase string
 
-// Config is what can be set about stopping.
-type Config struct {
-	DrainDelay      time.Duration `config:"DRAIN_DELAY" default:"0s" doc:"how long to go on serving after SIGTERM, for load balancers to catch up"`
-	ShutdownTimeout time.Duration `config:"SHUTDOWN_TIMEOUT" default:"20s" doc:"how long requests in flight may take after that before they are cut off"`
-}
+// Phases come in this order; one that fails to start is never Ready.
+const (
+	Starting Phase = "starting"
+	Ready    Phase = "ready"
+	Draining Phase = "draining"
+	Stopped  Phase = "stopped"
+)
 
 // Process owns the signals of the process it runs in.
 type Process struct {
 	started time.Time
 	signals chan os.Signal
 	done    chan struct{}
+	phase   atomic.Value
 }
 
 // Start installs the signal handlers. It is the first thing that a main does,
 // so that no signal finds the process without them.
 func Start() *Process {
 	p := &Process{started: time.Now(), signals: make(chan os.Signal, 2), done: make(chan struct{})}
+	p.phase.Store(Starting)
 	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT)
 	return p
 }
+
+// Phase returns where the process is. It is safe for concurrent use.
+func (p *Process) Phase() Phase { return p.phase.Load().(Phase) }
 
 // Context returns a context that ends with the first signal, for processes
 // that do one job and exit. A second signal ends the process at once, with
@@ -51,29 +49,22 @@ func Start() *Process {
 func (p *Process) Context() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		select {
-		case <-p.signals:
-		case <-p.done:
-			return
+		for range 2 {
+			select {
+			case <-p.signals:
+			case <-p.done:
+				return
+			}
+			if ctx.Err() != nil {
+				os.Exit(ExitForced)
+			}
+			cancel()
 		}
-		cancel()
-		p.exitOnSignal(func(os.Signal) {})
 	}()
 	return ctx, sync.OnceFunc(func() {
 		p.release()
 		cancel()
 	})
-}
-
-// exitOnSignal ends the process when somebody asks a second time. It returns
-// when the process got to its end by itself.
-func (p *Process) exitOnSignal(report func(os.Signal)) {
-	select {
-	case sig := <-p.signals:
-		report(sig)
-		os.Exit(ExitForced)
-	case <-p.done:
-	}
 }
 
 // release gives the signals back to the system and ends what waits for them.

@@ -5,181 +5,270 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 )
 
-// Server is a component that answers requests.
-type Server interface {
-	// Name is a word for logs, such as "grpc".
-	Name() string
-	// Listen opens the listener and returns its address.
-	Listen() (net.Addr, error)
-	// Serve answers requests until Shutdown is called, and then returns nil.
-	Serve() error
-	// Shutdown refuses new work and waits for what is in flight. When ctx ends
-	// first, it cuts off the rest and returns ErrCut.
-	Shutdown(ctx context.Context) error
-}
-
-// ErrCut is returned by Server.Shutdown when requests were cut off.
-var ErrCut = errors.New("requests were cut off at the deadline")
-
-// Dependency is something that servers use while they stop, such as a
-// connection pool. It is closed after all of them.
-type Dependency struct {
-	// Name is a word for logs.
-	Name string
-	// Close gives it back.
-	Close func()
-}
-
 // Plan names the parts of a process.
 type Plan struct {
-	Config Config
-	Log    *slog.Logger
-	Health *health.State
+	Config  Config
+	Log     *slog.Logger
+	Health  *health.State
+	Traffic Traffic
+	// Dependencies are what the servers stand on, such as connection pools and
+	// exporters. They start first, in order, and stop last, in reverse.
+	Dependencies []Component
+	// Admin servers start before the others and stop after them, so that the start
+	// and the drain can be watched.
+	Admin []Component
 	// Servers are siblings: they start together and stop together.
-	Servers []Server
-	// Admin servers start with the others and stop after them, so that the drain
-	// can be watched.
-	Admin []Server
-	// Dependencies are closed last, in reverse order.
-	Dependencies []Dependency
+	Servers []Component
 }
 
-// Run opens every listener, serves until a signal arrives or a component
+// Run starts every component, serves until a signal arrives or a component
 // fails, drains, and returns the exit code of the process. It can be called
 // once.
 func (p *Process) Run(plan Plan) int {
 	defer p.release()
-	defer closeAll(plan)
-	all := append(append([]Server(nil), plan.Servers...), plan.Admin...)
-	for _, server := range all {
-		addr, err := server.Listen()
-		if err != nil {
-			plan.Log.Error("cannot listen", "name", server.Name(), "error", err.Error())
-			return ExitFailure
-		}
-		plan.Log.Info("listening", "name", server.Name(), "addr", addr.String())
+	hurry := make(chan struct{})
+	r := &run{
+		Process: p, Plan: plan, failed: make(chan failure), ended: make(chan struct{}),
+		hurry: hurry, hasten: sync.OnceFunc(func() { close(hurry) }),
 	}
-	failed := make(chan error, len(all))
-	for _, server := range all {
-		go func() { failed <- serve(server) }()
-	}
+	defer close(r.ended)
+	plan.Log.Info("starting", "pid", os.Getpid())
 	checks, stopChecks := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	background.Go(func() { plan.Health.Run(checks) })
-	defer background.Wait()
-	defer stopChecks()
-
-	logReadiness(p.started, plan)
-	plan.Health.Serving()
-	code := p.wait(plan, failed)
-	plan.Health.Drain()
-	go p.exitOnSignal(func(sig os.Signal) { plan.Log.Warn("exiting at once", "signal", sig.String()) })
-	if code == ExitOK {
-		p.drain(plan, failed)
-	}
-	return max(code, p.stop(plan))
+	code := r.loop()
+	stopChecks()
+	background.Wait()
+	p.phase.Store(Stopped)
+	plan.Log.Info("stopped", "took", time.Since(r.drainBegan).String(), "after", time.Since(p.started).String(), "code", code)
+	return code
 }
 
-// serve turns a server that panics or returns early into an error.
-func serve(server Server) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%s panicked: %v", server.Name(), cause)
+// run is one call of Run.
+type run struct {
+	*Process
+	Plan
+	// failed gets the components that ended too early, until ended is closed.
+	failed chan failure
+	ended  chan struct{}
+	// hurry is closed, by hasten, when there is nothing that a delay could serve.
+	hurry      <-chan struct{}
+	hasten     func()
+	drainBegan time.Time
+	// closing is set when components may come to their end.
+	closing atomic.Bool
+
+	// started holds the components that were started. It belongs to the goroutine
+	// that starts them and then to the one that stops them.
+	dependencies, admin, servers []Component
+}
+
+// loop waits for whatever can happen. It never blocks on anything else, so a
+// signal is always heard, and its heartbeat means something.
+func (r *run) loop() int {
+	starting, interrupt := context.WithTimeoutCause(context.Background(), r.Config.StartTimeout,
+		fmt.Errorf("did not start within START_TIMEOUT (%s)", r.Config.StartTimeout))
+	defer interrupt()
+	started := make(chan error, 1)
+	go func() { started <- r.start(starting) }()
+	stopped := make(chan int, 1)
+	code, failedServers := ExitOK, 0
+	stopping, startEnded, signalled := false, false, false
+	// stop begins the end. While the start still goes on that only ends sooner;
+	// what it has started by then is known afterwards.
+	stop := func() {
+		interrupt()
+		if startEnded && !stopping {
+			stopping = true
+			go func() { stopped <- r.stop() }()
 		}
-	}()
-	if err := server.Serve(); err != nil {
-		return fmt.Errorf("serving %s: %w", server.Name(), err)
+	}
+	_, changed := r.Health.Ready()
+	beat := time.NewTicker(health.BeatInterval)
+	defer beat.Stop()
+	for {
+		select {
+		case <-beat.C:
+			r.Health.Beat()
+		case <-changed:
+			var isReady bool
+			if isReady, changed = r.Health.Ready(); isReady && r.Phase() == Starting {
+				r.phase.Store(Ready)
+				r.Log.Info("ready", "after", time.Since(r.Process.started).String())
+			}
+		case err := <-started:
+			startEnded = true
+			switch {
+			case r.drainBegan.IsZero() && err == nil:
+				r.Health.Serving()
+				continue
+			case r.drainBegan.IsZero():
+				r.Log.Error("cannot start", "error", err.Error())
+				code = ExitFailure
+				r.draining(slog.Bool("failed", true))
+			}
+			stop()
+		case sig := <-r.signals:
+			if signalled {
+				r.Log.Warn("exiting at once", "signal", sig.String())
+				os.Exit(ExitForced)
+			}
+			signalled = true
+			r.draining(slog.String("signal", sig.String()))
+			stop()
+		case failed := <-r.failed:
+			r.Log.Error("component failed", "name", failed.component.Name(), "error", failed.err.Error())
+			code = ExitFailure
+			r.draining(slog.String("failed", failed.component.Name()))
+			if slices.Contains(r.Servers, failed.component) {
+				failedServers++
+			}
+			if failedServers == len(r.Servers) {
+				r.hasten()
+			}
+			stop()
+		case stopCode := <-stopped:
+			return worse(code, stopCode)
+		}
+	}
+}
+
+// worse returns the exit code that tells more: a failure tells more than its
+// consequences.
+func worse(a, b int) int {
+	if a == ExitFailure || b == ExitFailure {
+		return ExitFailure
+	}
+	return max(a, b)
+}
+
+// draining begins the drain as far as the outside is concerned. Only the first
+// cause counts.
+func (r *run) draining(cause slog.Attr) {
+	if !r.drainBegan.IsZero() {
+		return
+	}
+	if r.Phase() == Starting {
+		// Nobody was sent here yet.
+		r.hasten()
+	}
+	r.phase.Store(Draining)
+	r.drainBegan = time.Now()
+	r.Health.Drain(r.Config.StayReady)
+	r.Log.LogAttrs(context.Background(), slog.LevelInfo, "draining", cause,
+		slog.String("after", time.Since(r.Process.started).String()), slog.String("delay", r.Config.DrainDelay.String()))
+}
+
+// start starts everything in order. When it fails, what it has started is left
+// to stop.
+func (r *run) start(ctx context.Context) error {
+	for _, group := range []struct {
+		plan    []Component
+		started *[]Component
+	}{{r.Plan.Dependencies, &r.dependencies}, {r.Plan.Admin, &r.admin}, {r.Plan.Servers, &r.servers}} {
+		for _, component := range group.plan {
+			err := context.Cause(ctx)
+			if err == nil {
+				err = bounded(ctx, component.Start)
+			}
+			if err != nil {
+				return fmt.Errorf("starting %s: %w", component.Name(), err)
+			}
+			*group.started = append(*group.started, component)
+			logListening(r.Log, component)
+			go r.work(component)
+		}
 	}
 	return nil
 }
 
-// wait returns when there is a reason to stop.
-func (p *Process) wait(plan Plan, failed <-chan error) int {
-	select {
-	case sig := <-p.signals:
-		plan.Log.Info("draining", "signal", sig.String(), "delay", plan.Config.DrainDelay.String())
-		return ExitOK
-	case err := <-failed:
-		if err == nil {
-			err = errors.New("a server stopped by itself")
-		}
-		plan.Log.Error("component failed", "error", err.Error())
-		return ExitFailure
-	}
-}
-
-// drain goes on serving while load balancers learn that they should not send
-// any more. A component that fails ends it.
-func (p *Process) drain(plan Plan, failed <-chan error) {
-	if plan.Config.DrainDelay <= 0 {
+// work runs a component and reports an end that nobody asked for.
+func (r *run) work(component Component) {
+	err := guard(component.Run)
+	if err == nil && r.closing.Load() {
 		return
 	}
+	if err == nil {
+		err = errors.New("stopped by itself")
+	}
 	select {
-	case <-time.After(plan.Config.DrainDelay):
-	case err := <-failed:
-		plan.Log.Error("component failed while draining", "error", fmt.Sprint(err))
+	case r.failed <- failure{component, err}:
+	case <-r.ended:
 	}
 }
 
-// stop shuts all servers down, those for the admin last, under one deadline.
-func (p *Process) stop(plan Plan) int {
+// stop takes the process down in the order that docs/lifecycle.md draws.
+func (r *run) stop() int {
+	select {
+	case <-time.After(r.Config.DrainDelay):
+	case <-r.hurry:
+	}
+	r.closing.Store(true)
+	r.Health.Leave()
+	r.Traffic.Leave(r.Config.spread())
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), plan.Config.ShutdownTimeout)
+	code := r.stopServers()
+	cut, report := r.Traffic.Drained()
+	if cut > 0 {
+		code = worse(code, ExitCut)
+	}
+	r.Log.Info("drained", "took", time.Since(begin).String(), "requests", report)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), CloseTimeout,
+		fmt.Errorf("did not stop within %s", CloseTimeout))
 	defer cancel()
-	code := max(shutdown(ctx, plan.Log, plan.Servers), shutdown(ctx, plan.Log, plan.Admin))
-	plan.Log.Info("stopped", "took", time.Since(begin).String(), "cut", code == ExitCut)
+	code = worse(code, r.stopAll(ctx, r.admin))
+	for i := len(r.dependencies) - 1; i >= 0; i-- {
+		code = worse(code, r.stopAll(ctx, r.dependencies[i:i+1]))
+	}
 	return code
 }
 
-func shutdown(ctx context.Context, log *slog.Logger, servers []Server) int {
-	codes := make([]int, len(servers))
+// stopServers stops the servers together, under one deadline. What is in flight
+// then is noted before it is cut off.
+func (r *run) stopServers() int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	deadline := time.AfterFunc(r.Config.ShutdownTimeout, func() {
+		r.Traffic.Cut()
+		cancel(ErrCut)
+	})
+	defer deadline.Stop()
+	return r.stopAll(ctx, r.servers)
+}
+
+// stopAll stops components together. One that does not return when ctx ends is
+// left behind.
+func (r *run) stopAll(ctx context.Context, components []Component) int {
+	codes := make([]int, len(components))
 	var stopping sync.WaitGroup
-	for i, server := range servers {
+	for i, component := range components {
 		stopping.Go(func() {
-			switch err := server.Shutdown(ctx); {
+			err := bounded(ctx, component.Stop)
+			switch {
 			case errors.Is(err, ErrCut):
-				log.Warn("cut off at the deadline", "name", server.Name())
+				r.Log.Warn("cut off at the deadline", "name", component.Name())
 				codes[i] = ExitCut
 			case err != nil:
-				log.Error("cannot shut down", "name", server.Name(), "error", err.Error())
+				r.Log.Error("cannot stop", "name", component.Name(), "error", err.Error())
 				codes[i] = ExitFailure
+			default:
+				r.Log.Debug("component stopped", "name", component.Name())
 			}
 		})
 	}
 	stopping.Wait()
 	code := ExitOK
 	for _, c := range codes {
-		code = max(code, c)
+		code = worse(code, c)
 	}
 	return code
-}
-
-// logReadiness writes one line whenever readiness changes; the first one says
-// how long the start took.
-func logReadiness(started time.Time, plan Plan) {
-	var was bool
-	plan.Health.Watch(func(ready bool) {
-		switch {
-		case ready && !was:
-			plan.Log.Info("ready", "after", time.Since(started).String())
-		case !ready && was:
-			plan.Log.Info("not ready")
-		}
-		was = ready
-	})
-}
-
-func closeAll(plan Plan) {
-	for i := len(plan.Dependencies) - 1; i >= 0; i-- {
-		plan.Dependencies[i].Close()
-		plan.Log.Debug("closed", "name", plan.Dependencies[i].Name)
-	}
 }

@@ -274,7 +274,7 @@ func TestSIGTERMWithRequestInFlight(t *testing.T) {
 			}
 			fmt.Fprint(conn, `{"name":"`)
 			c.Signal(syscall.SIGTERM)
-			for !strings.Contains(log.String(), "not ready") {
+			for !strings.Contains(log.String(), "draining") {
 				time.Sleep(10 * time.Millisecond)
 			}
 			fmt.Fprint(conn, test.rest)

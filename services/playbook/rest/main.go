@@ -3,28 +3,26 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/store/open"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
-	"github.com/soketsugo/soketsugo/libs/runtime/buildinfo"
 	"github.com/soketsugo/soketsugo/libs/runtime/config"
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/httpserver"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
-	"github.com/soketsugo/soketsugo/libs/runtime/logging"
+	"github.com/soketsugo/soketsugo/libs/runtime/server"
 	"github.com/soketsugo/soketsugo/libs/runtime/uuidv7"
 	"github.com/soketsugo/soketsugo/services/playbook/rest/handler"
 	"github.com/soketsugo/soketsugo/services/playbook/version"
 )
 
 type configuration struct {
-	Database  config.SecretURL `config:"DATABASE_URL" required:"true" schemes:"postgres,postgresql,sqlite" doc:"where the data is"`
-	HTTP      httpserver.Config
-	Admin     httpserver.AdminConfig
-	Logging   logging.Config
-	Lifecycle lifecycle.Config
+	Database config.SecretURL `config:"DATABASE_URL" required:"true" schemes:"postgres,postgresql,sqlite" doc:"where the data is"`
+	HTTP     httpserver.Config
+	Server   server.Config
 }
 
 func main() { os.Exit(run()) }
@@ -36,21 +34,20 @@ func run() int {
 	if code, proceed := config.Load(&cfg, program); !proceed {
 		return code
 	}
-	log := logging.New(os.Stderr, cfg.Logging)
-	store, err := open.Open(context.Background(), string(cfg.Database))
+	base, err := server.New(process, cfg.Server, program)
 	if err != nil {
-		log.Error("cannot use DATABASE_URL", "error", err.Error())
+		fmt.Fprintln(os.Stderr, err)
 		return config.ExitUsage
 	}
+	store, err := open.Open(context.Background(), string(cfg.Database))
+	if err != nil {
+		base.Log.Error("cannot use DATABASE_URL", "error", err.Error())
+		return config.ExitUsage
+	}
+	base.Health.AddCheck(health.Check{Name: "database", Run: store.Ping})
+	base.Health.AddCheck(health.Check{Name: "schema", Run: store.CheckSchema, Sticky: true})
+	base.MeasurePool(store.Pool)
 	service := usecase.New(store, time.Now, func() string { return uuidv7.New(time.Now()) })
-	state := health.New(log)
-	state.AddCheck("database", store.Check)
-	return process.Run(lifecycle.Plan{
-		Config:       cfg.Lifecycle,
-		Log:          log,
-		Health:       state,
-		Servers:      []lifecycle.Server{httpserver.New(cfg.HTTP, log, state, handler.New(service, log))},
-		Admin:        []lifecycle.Server{httpserver.NewAdmin(cfg.Admin, log, state, buildinfo.Read(program.Name, program.Version))},
-		Dependencies: []lifecycle.Dependency{{Name: "store", Close: store.Close}},
-	})
+	api := httpserver.New(cfg.HTTP, base.Log, base.Health, base.Tracker, handler.New(service, base.Log))
+	return base.Run([]lifecycle.Component{lifecycle.Closer("store", store.Close)}, api)
 }

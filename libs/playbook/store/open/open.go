@@ -15,9 +15,14 @@ import (
 // Store is a usecase.Store with what its owner needs besides.
 type Store interface {
 	usecase.Store
-	// Check returns nil when the database answers and has the tables that the
-	// store needs.
-	Check(ctx context.Context) error
+	// Ping returns nil when the database answers.
+	Ping(ctx context.Context) error
+	// CheckSchema returns nil when the database has the tables that the store
+	// needs.
+	CheckSchema(ctx context.Context) error
+	// Pool says how many connections there are, how many of them are in use, how
+	// many there may be, and how often somebody had to wait for one.
+	Pool() (open, inUse, most int, waits int64)
 	// Close gives back what the store holds; no other method may be called
 	// afterwards.
 	Close()

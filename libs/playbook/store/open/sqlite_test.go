@@ -17,7 +17,7 @@ func TestOpenSQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if err := store.Check(t.Context()); err != nil {
+	if err := store.CheckSchema(t.Context()); err != nil {
 		t.Errorf("Check: %v", err)
 	}
 }

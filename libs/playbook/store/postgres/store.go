@@ -99,11 +99,33 @@ func reason(err error) error {
 // Close gives all connections back; it waits for those in use.
 func (s *Store) Close() { s.pool.Close() }
 
-// Check returns nil when the database answers and has the tables that the
-// store needs.
-func (s *Store) Check(ctx context.Context) error {
+// Ping returns nil when the database answers. Where every connection is in use
+// until ctx ends, the database answers if others got connections meanwhile: a
+// process that is busy is not one whose database is away.
+func (s *Store) Ping(ctx context.Context) error {
+	before := s.pool.Stat().AcquireCount()
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		if ctx.Err() != nil && s.pool.Stat().AcquireCount() > before {
+			return nil
+		}
+		return translate(ctx, err)
+	}
+	defer conn.Release()
+	return translate(ctx, conn.Ping(ctx))
+}
+
+// CheckSchema returns nil when the database has the tables that the store needs.
+func (s *Store) CheckSchema(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, `SELECT 1 FROM enrolments, playbooks LIMIT 0`)
 	return translate(ctx, err)
+}
+
+// Pool says how many connections there are, how many of them are in use, how
+// many there may be, and how often somebody had to wait for one.
+func (s *Store) Pool() (open, inUse, most int, waits int64) {
+	stat := s.pool.Stat()
+	return int(stat.TotalConns()), int(stat.AcquiredConns()), int(stat.MaxConns()), stat.EmptyAcquireCount()
 }
 
 // unavailable says that the database cannot be used for now, whatever the

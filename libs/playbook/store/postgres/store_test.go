@@ -52,7 +52,7 @@ func TestUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if err := store.Check(t.Context()); domain.KindOf(err) != domain.Unavailable {
+	if err := store.CheckSchema(t.Context()); domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("Check: got kind %v (%v), want %v", domain.KindOf(err), err, domain.Unavailable)
 	}
 	if _, err := store.Playbook(t.Context(), "0190b0a4-7c3e-7b1a-8f1e-000000000000"); domain.KindOf(err) != domain.Unavailable {
@@ -212,7 +212,7 @@ func TestBrokenConnection(t *testing.T) {
 		}
 	}()
 	store := open(t, "postgres:///d?sslmode=disable&user=u&host="+filepath.Dir(socket))
-	if err := store.Check(t.Context()); domain.KindOf(err) != domain.Unavailable {
+	if err := store.CheckSchema(t.Context()); domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("Check: got kind %v (%v), want %v", domain.KindOf(err), err, domain.Unavailable)
 	}
 }

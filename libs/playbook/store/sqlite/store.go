@@ -55,11 +55,22 @@ func Open(path string) (*Store, error) {
 // every change was committed when its method returned.
 func (s *Store) Close() { _ = s.db.Close() }
 
-// Check returns nil when the file can be read and has the tables that the
-// store needs.
-func (s *Store) Check(ctx context.Context) error {
+// Ping returns nil when the file can be read.
+func (s *Store) Ping(ctx context.Context) error {
+	return translate(ctx, s.db.PingContext(ctx))
+}
+
+// CheckSchema returns nil when the file has the tables that the store needs.
+func (s *Store) CheckSchema(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, `SELECT 1 FROM enrolments, playbooks LIMIT 0`)
 	return translate(ctx, err)
+}
+
+// Pool says how many connections there are, how many of them are in use, how
+// many there may be, and how often somebody had to wait for one.
+func (s *Store) Pool() (open, inUse, most int, waits int64) {
+	stats := s.db.Stats()
+	return stats.OpenConnections, stats.InUse, stats.MaxOpenConnections, stats.WaitCount
 }
 
 // translate gives an error from the driver its kind. The context is the

@@ -36,7 +36,7 @@ func locked(t *testing.T) (storetest.Store, func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	if err := store.Check(t.Context()); err != nil {
+	if err := store.CheckSchema(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	other, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
@@ -93,7 +93,7 @@ func TestCheckFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = store.Check(t.Context())
+		err = store.CheckSchema(t.Context())
 		if err == nil || domain.KindOf(err) != test.want {
 			t.Errorf("%s: got kind %v (%v), want %v", test.name, domain.KindOf(err), err, test.want)
 		}

@@ -20,7 +20,8 @@ import (
 // Store is what is tested.
 type Store interface {
 	usecase.Store
-	Check(ctx context.Context) error
+	Ping(ctx context.Context) error
+	CheckSchema(ctx context.Context) error
 }
 
 // Run runs the suite. Each call of open must return a store on an empty
@@ -30,7 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		name string
 		run  func(*testing.T, Store)
 	}{
-		{"Check", check},
+		{"Checks", checks},
 		{"PlaybookRoundTrip", playbookRoundTrip},
 		{"PlaybookNotFound", playbookNotFound},
 		{"PlaybookTwice", playbookTwice},
@@ -110,10 +111,13 @@ func wantEqual(t *testing.T, what string, got, want any) {
 	}
 }
 
-// A database with the schema passes the check for readiness.
-func check(t *testing.T, store Store) {
-	if err := store.Check(t.Context()); err != nil {
-		t.Errorf("Check: %v", err)
+// A database with the schema passes the checks for readiness.
+func checks(t *testing.T, store Store) {
+	if err := store.Ping(t.Context()); err != nil {
+		t.Errorf("Ping: %v", err)
+	}
+	if err := store.CheckSchema(t.Context()); err != nil {
+		t.Errorf("CheckSchema: %v", err)
 	}
 }
 

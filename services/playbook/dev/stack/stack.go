@@ -14,11 +14,16 @@ import (
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/child"
+	"github.com/soketsugo/soketsugo/libs/runtime/config"
+	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
 )
 
-// stopTimeout bounds the stop of one process: its own SHUTDOWN_TIMEOUT and a
-// little more.
-const stopTimeout = 25 * time.Second
+// stopTimeout bounds the stop of one process: what its defaults allow it.
+func stopTimeout() time.Duration {
+	var defaults lifecycle.Config
+	config.Defaults(&defaults)
+	return defaults.GracePeriod()
+}
 
 // Options say what to start. Every field is needed.
 type Options struct {
@@ -105,7 +110,7 @@ func migrate(ctx context.Context, options Options) error {
 	select {
 	case <-c.Done():
 	case <-ctx.Done():
-		stop, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		stop, cancel := context.WithTimeout(context.Background(), stopTimeout())
 		defer cancel()
 		return errors.Join(ctx.Err(), c.Stop(stop))
 	}
@@ -203,7 +208,7 @@ func (s *Stack) Failed() <-chan error { return s.failed }
 // one did not end with exit code 0.
 func (s *Stack) Stop() error {
 	s.stopOnce.Do(func() { close(s.stopping) })
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout())
 	defer cancel()
 	errs := make([]error, 2)
 	var group sync.WaitGroup

@@ -6,51 +6,27 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/gorilla/mux"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
-	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/jsonrequest"
+	"github.com/soketsugo/soketsugo/libs/runtime/router"
 )
 
 // New returns the handler of the API under /v1.
 func New(service *usecase.Service, log *slog.Logger) http.Handler {
 	h := &handler{service: service, log: log}
-	// By default mux would answer an unclean path with a redirect, which is no
-	// problem document and turns a POST into a GET.
-	router := mux.NewRouter().SkipClean(true)
+	routes := router.New()
 	// An id has no colon, since a colon begins the name of an action.
 	const id = "{id:[^/:]+}"
-	router.HandleFunc("/v1/playbooks", h.createPlaybook).Methods(http.MethodPost)
-	router.HandleFunc("/v1/playbooks", h.listPlaybooks).Methods(http.MethodGet, http.MethodHead)
-	router.HandleFunc("/v1/playbooks/"+id, h.getPlaybook).Methods(http.MethodGet, http.MethodHead)
-	router.HandleFunc("/v1/playbooks/"+id+":activate", h.activatePlaybook).Methods(http.MethodPost)
-	router.HandleFunc("/v1/playbooks/"+id+"/enrolments", h.enrolContact).Methods(http.MethodPost)
-	router.HandleFunc("/v1/enrolments/"+id, h.getEnrolment).Methods(http.MethodGet, http.MethodHead)
-	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		problem.Status(w, http.StatusNotFound, "there is nothing at this path")
-	})
-	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		methods := strings.Join(methodsAt(router, r), ", ")
-		w.Header().Set("Allow", methods)
-		problem.Status(w, http.StatusMethodNotAllowed, "this path takes "+methods)
-	})
-	return router
-}
-
-// methodsAt returns what can be done at a request's path.
-func methodsAt(router *mux.Router, r *http.Request) []string {
-	var methods []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-		probe := r.Clone(r.Context())
-		probe.Method = method
-		var match mux.RouteMatch
-		if router.Match(probe, &match) && match.MatchErr == nil {
-			methods = append(methods, method)
-		}
-	}
-	return methods
+	routes.HandleFunc("/v1/playbooks", h.createPlaybook).Methods(http.MethodPost)
+	routes.HandleFunc("/v1/playbooks", h.listPlaybooks).Methods(http.MethodGet, http.MethodHead)
+	routes.HandleFunc("/v1/playbooks/"+id, h.getPlaybook).Methods(http.MethodGet, http.MethodHead)
+	routes.HandleFunc("/v1/playbooks/"+id+":activate", h.activatePlaybook).Methods(http.MethodPost)
+	routes.HandleFunc("/v1/playbooks/"+id+"/enrolments", h.enrolContact).Methods(http.MethodPost)
+	routes.HandleFunc("/v1/enrolments/"+id, h.getEnrolment).Methods(http.MethodGet, http.MethodHead)
+	return routes
 }
 
 type handler struct {
@@ -60,7 +36,7 @@ type handler struct {
 
 func (h *handler) createPlaybook(w http.ResponseWriter, r *http.Request) {
 	var draft domain.Draft
-	if !h.read(w, r, readDraft(&draft)) {
+	if !jsonrequest.Read(w, r, readDraft(&draft)) {
 		return
 	}
 	playbook, err := h.service.CreatePlaybook(r.Context(), draft)
@@ -105,7 +81,7 @@ func (h *handler) getPlaybook(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) activatePlaybook(w http.ResponseWriter, r *http.Request) {
-	if !h.readNothing(w, r) {
+	if !jsonrequest.Nothing(w, r) {
 		return
 	}
 	playbook, err := h.service.ActivatePlaybook(r.Context(), mux.Vars(r)["id"])
@@ -118,7 +94,7 @@ func (h *handler) activatePlaybook(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) enrolContact(w http.ResponseWriter, r *http.Request) {
 	var contact string
-	if !h.read(w, r, readContact(&contact)) {
+	if !jsonrequest.Read(w, r, readContact(&contact)) {
 		return
 	}
 	enrolment, err := h.service.EnrolContact(r.Context(), mux.Vars(r)["id"], contact)

@@ -1,0 +1,37 @@
+package grpcserver
+
+import (
+	"time"
+
+	"github.com/soketsugo/soketsugo/libs/runtime/config"
+)
+
+// Config is what can be set about the server.
+type Config struct {
+	Addr             config.HostPort `config:"GRPC_ADDR" default:":50051" doc:"where gRPC is served"`
+	Reflection       bool            `config:"GRPC_REFLECTION" default:"false" doc:"whether clients such as grpcurl can list the services"`
+	MaxConnectionAge time.Duration   `config:"GRPC_MAX_CONNECTION_AGE" default:"5m" doc:"when a connection is told to end, so that clients spread over new replicas"`
+}
+
+const (
+	// maxMessageSize bounds a message, received or sent, in bytes.
+	maxMessageSize = 4 << 20
+	// maxHeaderSize bounds a request's metadata, in bytes.
+	maxHeaderSize = 16 << 10
+	// maxStreams bounds the requests in flight on one connection.
+	maxStreams = 250
+	// connectionAgeGrace is how long requests on an aged connection may take
+	// beyond the deadline that they get by default.
+	connectionAgeGrace = 10 * time.Second
+	// maxConnectionIdle closes connections that nobody uses.
+	maxConnectionIdle = 5 * time.Minute
+	// keepaliveTime finds peers that vanished without a word.
+	keepaliveTime = time.Minute
+	// minPingInterval is how often a client may ping.
+	minPingInterval = 20 * time.Second
+	// handshakeTimeout bounds the setup of a connection.
+	handshakeTimeout = 10 * time.Second
+	// readBufferSize is what an idle connection costs, in bytes; grpc-go's own 32
+	// KiB make 10,000 of them 320 MB.
+	readBufferSize = 8 << 10
+)
