@@ -43,10 +43,10 @@ func (p *Process) Run(plan Plan) int {
 	defer close(r.ended)
 	plan.Log.Info("starting", "pid", os.Getpid())
 	checks, stopChecks := context.WithCancel(context.Background())
+	r.stopChecks = stopChecks
 	var background sync.WaitGroup
 	background.Go(func() { plan.Health.Run(checks) })
 	code := r.loop()
-	stopChecks()
 	background.Wait()
 	p.phase.Store(Stopped)
 	plan.Log.Info("stopped", "took", time.Since(r.drainBegan).String(), "after", time.Since(p.started).String(), "code", code)
@@ -64,6 +64,9 @@ type run struct {
 	hurry      <-chan struct{}
 	hasten     func()
 	drainBegan time.Time
+	// stopChecks ends the checks of readiness, which is false for good by then and
+	// must not look at what is being closed.
+	stopChecks context.CancelFunc
 	// closing is set when components may come to their end.
 	closing atomic.Bool
 
@@ -214,6 +217,7 @@ func (r *run) stop() int {
 	}
 	r.closing.Store(true)
 	r.Health.Leave()
+	r.stopChecks()
 	r.Traffic.Leave(r.Config.spread())
 	begin := time.Now()
 	code := r.stopServers()
@@ -223,7 +227,7 @@ func (r *run) stop() int {
 	}
 	r.Log.Info("drained", "took", time.Since(begin).String(), "requests", report)
 	ctx, cancel := context.WithTimeoutCause(context.Background(), CloseTimeout,
-		fmt.Errorf("did not stop within %s", CloseTimeout))
+		fmt.Errorf("%w: it did not stop within %s", ErrCut, CloseTimeout))
 	defer cancel()
 	code = worse(code, r.stopAll(ctx, r.admin))
 	for i := len(r.dependencies) - 1; i >= 0; i-- {
@@ -255,7 +259,7 @@ func (r *run) stopAll(ctx context.Context, components []Component) int {
 			err := bounded(ctx, component.Stop)
 			switch {
 			case errors.Is(err, ErrCut):
-				r.Log.Warn("cut off at the deadline", "name", component.Name())
+				r.Log.Warn("cut off at the deadline", "name", component.Name(), "error", err.Error())
 				codes[i] = ExitCut
 			case err != nil:
 				r.Log.Error("cannot stop", "name", component.Name(), "error", err.Error())

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,6 +37,19 @@ func (e *events) add(event string) {
 	defer e.mu.Unlock()
 	e.list = append(e.list, event)
 	e.at[event] = time.Now()
+}
+
+// when returns when an event happened, or the zero time.
+func (e *events) when(event string) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.at[event]
+}
+
+func (e *events) all() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.list)
 }
 
 // component is a lifecycle.Component that does nothing by itself.
@@ -195,7 +209,7 @@ func TestSIGTERM(t *testing.T) {
 		"msg=draining signal=terminated", "msg=drained", "msg=stopped took=")
 	want := []string{"start pool", "start exporter", "start admin", "start api", "start feed",
 		"leave", "stop api", "stop feed", "stop admin", "stop exporter", "stop pool"}
-	happened := got.events.list
+	happened := got.events.all()
 	if len(happened) == len(want) && happened[6] == "stop feed" {
 		// The servers are siblings: either may be first.
 		happened[6], happened[7] = happened[7], happened[6]
@@ -247,7 +261,7 @@ func TestDrainDelay(t *testing.T) {
 			time.Sleep(delay / 2)
 			readyDuring = p.plan.Health.IsReady()
 		})
-		if took := got.events.at["stop api"].Sub(asked); took < delay || readyDuring != stayReady {
+		if took := got.events.when("stop api").Sub(asked); took < delay || readyDuring != stayReady {
 			t.Errorf("stay ready %v: the server stopped after %s and ready was %v", stayReady, took, readyDuring)
 		}
 	}
@@ -319,6 +333,12 @@ func TestFailures(t *testing.T) {
 		{"a pool cannot be closed", func(p *parts) {
 			p.pool.stop = func(context.Context) error { return errors.New("stuck") }
 		}, terminate, lifecycle.ExitFailure, `msg="cannot stop" name=pool error=stuck`, []string{"stop pool"}},
+		{"a pool does not close", func(p *parts) {
+			p.pool.stop = func(context.Context) error {
+				time.Sleep(lifecycle.CloseTimeout + 700*time.Millisecond)
+				return nil
+			}
+		}, terminate, lifecycle.ExitCut, "it did not stop within 3s", []string{"stop exporter", "stop pool"}},
 		{"a failure with its consequences", func(p *parts) {
 			p.plan.Config.ShutdownTimeout = 50 * time.Millisecond
 			p.exporter.run = p.onceReady(func() error { return errors.New("broken") })
@@ -332,8 +352,8 @@ func TestFailures(t *testing.T) {
 			got := run(t, test.change, test.act)
 			got.want(t, test.want, test.log, "msg=draining", "msg=drained", "msg=stopped")
 			for _, event := range test.stopped {
-				if _, ok := got.events.at[event]; !ok {
-					t.Errorf("%q did not happen: %v", event, got.events.list)
+				if got.events.when(event).IsZero() {
+					t.Errorf("%q did not happen: %v", event, got.events.all())
 				}
 			}
 		})
@@ -355,7 +375,7 @@ func TestSIGTERMDuringStart(t *testing.T) {
 	if took := time.Since(begin); took > 10*time.Second || strings.Contains(got.log, "msg=ready") {
 		t.Errorf("it took %s, and the log is:\n%s", took, got.log)
 	}
-	if diff := cmp.Diff([]string{"start pool", "start exporter", "leave", "stop pool"}, got.events.list); diff != "" {
+	if diff := cmp.Diff([]string{"start pool", "start exporter", "leave", "stop pool"}, got.events.all()); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 }
