@@ -31,35 +31,36 @@ const flagSampled = 1
 // ParseTraceparent reads a traceparent header. When it returns false, the
 // header must be treated as if it were not there, tracestate with it.
 func ParseTraceparent(header string) (Context, bool) {
-	if len(header) < traceparentAt || header[2] != '-' || header[35] != '-' || header[52] != '-' {
-		return Context{}, false
-	}
-	var version, flags [1]byte
-	var c Context
-	ok := decodeHex(version[:], header) && decodeHex(c.TraceID[:], header[traceIDAt:]) &&
-		decodeHex(c.SpanID[:], header[spanIDAt:]) && decodeHex(flags[:], header[flagsAt:])
-	if !ok || version[0] == 0xff || c.TraceID == ([16]byte{}) || c.SpanID == ([8]byte{}) {
+	var b [traceparentAt]byte
+	if copy(b[:], header) < len(b) || b[2] != '-' || b[35] != '-' || b[52] != '-' {
 		return Context{}, false
 	}
 	// Later versions may add fields at the end; version 0 has none.
-	if len(header) > traceparentAt && (version[0] == 0 || header[traceparentAt] != '-') {
+	if len(header) > len(b) && (header[:2] == "00" || header[len(b)] != '-') {
+		return Context{}, false
+	}
+	// Digits must be in lower case; this bit is set in all characters but those in
+	// upper case. Package hex would take both.
+	const notUpper = 0x20
+	all := byte(notUpper)
+	for _, c := range b[:] {
+		all &= c
+	}
+	var version, flags [1]byte
+	var c Context
+	ok := all == notUpper && decoded(version[:], b[:]) && decoded(c.TraceID[:], b[traceIDAt:]) &&
+		decoded(c.SpanID[:], b[spanIDAt:]) && decoded(flags[:], b[flagsAt:])
+	if !ok || version[0] == 0xff || c.TraceID == ([16]byte{}) || c.SpanID == ([8]byte{}) {
 		return Context{}, false
 	}
 	c.Sampled = flags[0]&flagSampled != 0
 	return c, true
 }
 
-// decodeHex fills into from the start of a text that is long enough. Unlike
-// package hex, the standard allows lower-case digits only.
-func decodeHex(into []byte, from string) bool {
-	from = from[:2*len(into)]
-	const notUpper = 0x20 // is set in every digit but those in upper case
-	all := byte(notUpper)
-	for i := range len(from) {
-		all &= from[i]
-	}
-	_, err := hex.Decode(into, []byte(from))
-	return err == nil && all == notUpper
+// decoded fills into from the start of some digits, if that is what they are.
+func decoded(into, digits []byte) bool {
+	_, err := hex.Decode(into, digits[:2*len(into)])
+	return err == nil
 }
 
 // usableState returns a tracestate as it is, or nothing when it is too long or

@@ -92,8 +92,8 @@ func (e *exporter) add(span Span, r Record) {
 		e.dropped.Add(1)
 		return
 	}
-	var buffer [1024]byte
-	encoded := bytes.Clone(appendSpan(buffer[:0], span, r))
+	const usual = 512 // bytes
+	encoded := appendSpan(make([]byte, 0, usual), span, r)
 	select {
 	case e.queue <- encoded:
 	default:
