@@ -31,6 +31,8 @@ const (
 	minPingInterval = 20 * time.Second
 	// handshakeTimeout bounds the setup of a connection.
 	handshakeTimeout = 10 * time.Second
+	// leaveTime is the least that a stream may take to end once it was asked to.
+	leaveTime = 250 * time.Millisecond
 	// readBufferSize is what an idle connection costs, in bytes; grpc-go's own 32
 	// KiB make 10,000 of them 320 MB.
 	readBufferSize = 8 << 10

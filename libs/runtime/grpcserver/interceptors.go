@@ -126,7 +126,7 @@ func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.Stream
 			return errLeaving
 		}
 		return err
-	case <-time.After(s.tracker.Spread()):
+	case <-time.After(max(s.tracker.Spread(), leaveTime)):
 		return errLeaving
 	}
 }

@@ -113,9 +113,14 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+		inFlight := s.tracker.InFlight()
 		// It closes the connections, which makes GracefulStop return as soon as the
 		// handlers have. One that never does is left behind.
 		go s.grpc.Stop()
+		if inFlight == 0 {
+			// What is left are connections whose clients do not answer any more.
+			return nil
+		}
 		return lifecycle.ErrCut
 	}
 }

@@ -66,6 +66,9 @@ type connection struct {
 	set   *connections
 	since time.Time
 	use   atomic.Int32
+	// lastChance is when the connection is closed if it is idle then. It belongs to
+	// the server's Stop.
+	lastChance time.Time
 }
 
 // Read notes the first byte of a request.

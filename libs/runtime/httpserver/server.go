@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -23,6 +24,9 @@ type Server struct {
 	log         *slog.Logger
 	http        *http.Server
 	connections *connections
+	// spread is the time over which idle connections are closed when the server
+	// stops.
+	spread func() time.Duration
 }
 
 var _ lifecycle.Component = (*Server)(nil)
@@ -31,13 +35,16 @@ var _ lifecycle.Component = (*Server)(nil)
 // and handler for everything else.
 func New(config Config, log *slog.Logger, state *health.State, tracker *requests.Tracker, handler http.Handler) *Server {
 	api := &api{log: log, state: state, tracker: tracker, traffic: tracker.Transport("http"), next: handler}
-	return newServer("http", string(config.Addr), log, tracker.Timeout(), api)
+	server := newServer("http", string(config.Addr), log, tracker.Timeout(), api)
+	server.spread = tracker.Spread
+	return server
 }
 
 func newServer(name, addr string, log *slog.Logger, timeout time.Duration, handler http.Handler) *Server {
 	return &Server{
-		name: name,
-		log:  log,
+		name:   name,
+		log:    log,
+		spread: func() time.Duration { return 0 },
 		http: &http.Server{
 			Addr:              addr,
 			Handler:           handler,
@@ -78,13 +85,22 @@ func (s *Server) Run() error {
 	return fmt.Errorf("serving %s: %w", s.name, err)
 }
 
-// Stop closes the listener and each connection as soon as nothing is under way
-// on it. Every answer says by now that its connection is the last of its kind,
-// so those that are in use close by themselves. Connections that handlers took
-// over are waited for too. When ctx ends first, the rest is cut off.
+// Stop closes the listener and each connection when nothing is under way on it.
+// Every answer says by now that its connection is the last of its kind, so those
+// that are in use close by themselves. An idle one gets a last chance to be used:
+// it is closed at a random moment of the spread, because a client that is just
+// about to use it cannot be told in time. Connections that handlers took over are
+// waited for too. When ctx ends first, the rest is cut off.
 func (s *Server) Stop(ctx context.Context) error {
 	// It can only fail because it is closed already.
 	_ = s.connections.Listener.Close()
+	begin, spread := time.Now(), s.spread()
+	for _, c := range s.connections.snapshot() {
+		c.lastChance = begin
+		if spread > 0 {
+			c.lastChance = begin.Add(rand.N(spread))
+		}
+	}
 	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
 	for {
@@ -93,7 +109,7 @@ func (s *Server) Stop(ctx context.Context) error {
 			return s.close()
 		}
 		for _, c := range open {
-			if c.unused() {
+			if time.Now().After(c.lastChance) && c.unused() {
 				_ = c.Close() // net/http finds it closed
 			}
 		}

@@ -398,6 +398,44 @@ func TestStopKeepsWhatHasBegunToArrive(t *testing.T) {
 	}
 }
 
+// An idle connection can still be used for a while after the listener has
+// closed; its answer is then its last.
+func TestStopGivesIdleConnectionsAChance(t *testing.T) {
+	f := startAPI(t, nil, func(http.ResponseWriter, *http.Request) {})
+	const count = 20
+	readers := make([]*bufio.Reader, count)
+	conns := make([]net.Conn, count)
+	for i := range count {
+		conns[i], readers[i] = f.dial(t)
+		fmt.Fprint(conns[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		answer(t, readers[i])
+	}
+	f.state.Drain(false)
+	const spread = 400 * time.Millisecond
+	f.tracker.Leave(spread)
+	begin := time.Now()
+	stopped := make(chan error, 1)
+	go func() { stopped <- f.server.Stop(context.Background()) }()
+	// By and large a quarter of them is closed by now.
+	time.Sleep(spread / 4)
+	used := 0
+	for i := range count {
+		fmt.Fprint(conns[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		if response, err := http.ReadResponse(readers[i], nil); err == nil {
+			used++
+			if !response.Close {
+				t.Error("the answer does not say that it is the last")
+			}
+		}
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	if took := time.Since(begin); used < count/4 || took > 5*time.Second {
+		t.Errorf("%d of %d connections could still be used, and Stop took %s", used, count, took)
+	}
+}
+
 // Stop waits for a connection that a handler took over, and cuts it off at the
 // deadline. Its handler is told that it should end.
 func TestStopWaitsForHijackedConnections(t *testing.T) {

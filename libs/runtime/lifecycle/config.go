@@ -44,7 +44,12 @@ func (c Config) GracePeriod() time.Duration {
 	return c.DrainDelay + c.ShutdownTimeout + CloseTimeout + graceMargin
 }
 
-// spread is the time over which requests that last are asked to end, so that
-// their clients do not all reconnect at once; most of the deadline is left to
-// those asked last.
-func (c Config) spread() time.Duration { return min(longestSpread, c.ShutdownTimeout/4) }
+// spread is the time over which what lasts is asked to end, so that clients do
+// not all come back at once; most of the deadline is left to those asked last.
+// Without a delay nobody stands behind a load balancer, and nobody has to wait.
+func (c Config) spread() time.Duration {
+	if c.DrainDelay == 0 {
+		return 0
+	}
+	return min(longestSpread, c.ShutdownTimeout/4)
+}

@@ -227,7 +227,7 @@ func (r *run) stop() int {
 	}
 	r.Log.Info("drained", "took", time.Since(begin).String(), "requests", report)
 	ctx, cancel := context.WithTimeoutCause(context.Background(), CloseTimeout,
-		fmt.Errorf("%w: it did not stop within %s", ErrCut, CloseTimeout))
+		fmt.Errorf("%w (%s)", errLate, CloseTimeout))
 	defer cancel()
 	code = worse(code, r.stopAll(ctx, r.admin))
 	for i := len(r.dependencies) - 1; i >= 0; i-- {
@@ -249,6 +249,10 @@ func (r *run) stopServers() int {
 	return r.stopAll(ctx, r.servers)
 }
 
+// errLate is the fate of a component that is neither a server nor stops in time,
+// such as the pool of a database that does not answer.
+var errLate = errors.New("did not stop in time")
+
 // stopAll stops components together. One that does not return when ctx ends is
 // left behind.
 func (r *run) stopAll(ctx context.Context, components []Component) int {
@@ -258,6 +262,9 @@ func (r *run) stopAll(ctx context.Context, components []Component) int {
 		stopping.Go(func() {
 			err := bounded(ctx, component.Stop)
 			switch {
+			case errors.Is(err, errLate):
+				// No request is lost by it: those have ended, one way or the other.
+				r.Log.Warn("left behind", "name", component.Name(), "error", err.Error())
 			case errors.Is(err, ErrCut):
 				r.Log.Warn("cut off at the deadline", "name", component.Name(), "error", err.Error())
 				codes[i] = ExitCut

@@ -338,7 +338,7 @@ func TestFailures(t *testing.T) {
 				time.Sleep(lifecycle.CloseTimeout + 700*time.Millisecond)
 				return nil
 			}
-		}, terminate, lifecycle.ExitCut, "it did not stop within 3s", []string{"stop exporter", "stop pool"}},
+		}, terminate, lifecycle.ExitOK, `msg="left behind" name=pool error="did not stop in time (3s)"`, []string{"stop exporter", "stop pool"}},
 		{"a failure with its consequences", func(p *parts) {
 			p.plan.Config.ShutdownTimeout = 50 * time.Millisecond
 			p.exporter.run = p.onceReady(func() error { return errors.New("broken") })

@@ -67,12 +67,14 @@ func (t *Tracker) Leave(spread time.Duration) {
 	t.leave()
 }
 
+// InFlight is how many requests are in flight, probes apart.
+func (t *Tracker) InFlight() int64 { return t.inFlight.Load() }
+
 // Left is closed when Leave is called.
 func (t *Tracker) Left() <-chan struct{} { return t.leaving.Done() }
 
-// Spread is the time over which Leave spreads what it asks for. A request that
-// was asked may take as long again; one that is then still there was not
-// listening. It may be called after Leave.
+// Spread is the time over which Leave spreads what it asks for. It may be called
+// after Leave.
 func (t *Tracker) Spread() time.Duration { return t.spread }
 
 // Panicked counts a handler that panicked.

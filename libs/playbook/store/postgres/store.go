@@ -22,6 +22,8 @@ const (
 	connectTimeout = 5 * time.Second
 	// queryTimeout is the patience of a store.
 	queryTimeout = 10 * time.Second
+	// closeTimeout is how long closing may take.
+	closeTimeout = time.Second
 	// connLifetime makes the pool heal by itself: after a failover or a change
 	// of DNS, no connection to the old server is older than this.
 	connLifetime       = 15 * time.Minute
@@ -96,8 +98,19 @@ func reason(err error) error {
 	return errors.New("it cannot be parsed")
 }
 
-// Close gives all connections back; it waits for those in use.
-func (s *Store) Close() { s.pool.Close() }
+// Close gives all connections back. It waits for those in use, but not for long:
+// a server that does not answer must not keep the process from its end.
+func (s *Store) Close() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+	}
+}
 
 // Ping returns nil when the database answers. Where every connection is in use
 // until ctx ends, the database answers if others got connections meanwhile: a
