@@ -76,6 +76,7 @@ func (d *Deployment) Replace(ctx context.Context) (Replacement, error) {
 	}
 	old := d.replicas[0]
 	begin := time.Now()
+	old.backend.Forget()
 	old.process.Signal(syscall.SIGTERM)
 	select {
 	case <-old.process.Done():
@@ -83,7 +84,6 @@ func (d *Deployment) Replace(ctx context.Context) (Replacement, error) {
 		return result, fmt.Errorf("waiting for %s to stop: %w; its log is\n%s", d.template.Spec.Name, ctx.Err(), old.text())
 	}
 	d.replicas = d.replicas[1:]
-	old.backend.Forget()
 	result.Stop, result.Code, result.Log = time.Since(begin), old.process.ExitCode(), old.text()
 	result.Drained = old.drained
 	return result, nil

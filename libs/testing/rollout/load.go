@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 )
@@ -115,6 +116,25 @@ func (l *Load) generate(ctx context.Context, interval time.Duration, client Clie
 			l.succeeded()
 			l.answered(time.Since(due))
 		})
+	}
+}
+
+// InTurn returns a client that makes its requests with others, one after the
+// other: each of them is used more seldom.
+func InTurn(clients ...Client) Client { return &inTurn{clients: clients} }
+
+type inTurn struct {
+	clients []Client
+	next    atomic.Uint64
+}
+
+func (c *inTurn) Do(ctx context.Context) error {
+	return c.clients[c.next.Add(1)%uint64(len(c.clients))].Do(ctx)
+}
+
+func (c *inTurn) Close() {
+	for _, client := range c.clients {
+		client.Close()
 	}
 }
 

@@ -157,6 +157,25 @@ func TestNeverRetriesFails(t *testing.T) {
 	}
 }
 
+// Clients that take turns keep a connection each.
+func TestInTurn(t *testing.T) {
+	addr, connections := serve(t, func(conn net.Conn, _ int) bool {
+		fmt.Fprintf(conn, answer, "")
+		return true
+	})
+	request := rollout.Request{Method: http.MethodGet, Path: "/", Want: http.StatusOK}
+	c := rollout.InTurn(rollout.NeverRetries(addr, request), rollout.NeverRetries(addr, request), rollout.NeverRetries(addr, request))
+	defer c.Close()
+	for range 9 {
+		if err := c.Do(soon(t)); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := connections.Load(); got != 3 {
+		t.Errorf("9 requests took %d connections, want 3", got)
+	}
+}
+
 // A server that does not answer is given up when the context ends.
 func TestNeverRetriesGivesUp(t *testing.T) {
 	addr, _ := serve(t, func(net.Conn, int) bool { return true })

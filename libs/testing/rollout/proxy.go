@@ -41,6 +41,7 @@ type Proxy struct {
 	mu     sync.Mutex
 	listed []*Backend
 	turn   int
+	latest time.Duration
 
 	accepted, refused atomic.Int64
 }
@@ -64,6 +65,21 @@ func (p *Proxy) Addr() string { return p.relay.Addr() }
 // Connections says how many connections clients made, and how many of them found
 // no backend.
 func (p *Proxy) Connections() (accepted, refused int64) { return p.accepted.Load(), p.refused.Load() }
+
+// Latest returns the longest time that a backend stayed listed after Forget. It
+// is a little more than the lag, and much more on a machine that is too busy for
+// what is measured.
+func (p *Proxy) Latest() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latest
+}
+
+func (p *Proxy) unlisted(after time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.latest = max(p.latest, after)
+}
 
 // Close ends all connections.
 func (p *Proxy) Close() {
@@ -107,7 +123,8 @@ type Backend struct {
 	probe string
 	once  sync.Once
 	ready chan struct{}
-	gone  atomic.Bool
+	// left is when Forget was called.
+	left atomic.Pointer[time.Time]
 }
 
 // Add makes the proxy follow the readiness of an address, which it learns from
@@ -128,9 +145,12 @@ func (b *Backend) Listed(ctx context.Context) error {
 	}
 }
 
-// Forget says that the backend will not come back. It stays listed until the
-// proxy's lag has passed, like any other.
-func (b *Backend) Forget() { b.gone.Store(true) }
+// Forget says that the backend is told to stop now, and will not come back. It
+// stays listed until it is not ready and the lag has passed, like any other.
+func (b *Backend) Forget() {
+	now := time.Now()
+	b.left.CompareAndSwap(nil, &now)
+}
 
 func (b *Backend) follow() {
 	tick := time.NewTicker(pollInterval)
@@ -147,7 +167,8 @@ func (b *Backend) follow() {
 		}
 		if !lost.IsZero() && time.Since(lost) >= b.proxy.lag {
 			b.unlist()
-			if b.gone.Load() {
+			if left := b.left.Load(); left != nil {
+				b.proxy.unlisted(time.Since(*left))
 				return
 			}
 		}

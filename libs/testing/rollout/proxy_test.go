@@ -115,6 +115,7 @@ func TestProxy(t *testing.T) {
 		t.FailNow()
 	}
 
+	second.Forget()
 	b.ready.Store(false)
 	began := time.Now()
 	for misses := 0; misses < 4; {
@@ -129,6 +130,8 @@ func TestProxy(t *testing.T) {
 	}
 	if took := time.Since(began); took < lag {
 		t.Errorf("b was unlisted after %s, want at least %s", took, lag)
+	} else if latest := proxy.Latest(); latest < lag || latest > took {
+		t.Errorf("the proxy says that b was unlisted after %s; it was at most %s", latest, took)
 	}
 	_, _ = io.WriteString(old, "still there?")
 	if _, err := io.ReadFull(old, make([]byte, 12)); err != nil {

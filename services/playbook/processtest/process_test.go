@@ -52,14 +52,56 @@ func TestMain(m *testing.M) {
 
 // output collects a process's log for the report of a failed test.
 type output struct {
-	mu    sync.Mutex
-	lines []string
+	mu       sync.Mutex
+	lines    []string
+	requests int
 }
+
+// keptRequests bounds the lines of a log that are about a request each.
+const keptRequests = 1000
 
 func (o *output) add(line child.Line) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if line.Message == "request" {
+		if o.requests++; o.requests > keptRequests {
+			return
+		}
+	}
 	o.lines = append(o.lines, line.Raw)
+}
+
+// with returns the lines with a message.
+func (o *output) with(message string) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var found []string
+	for _, line := range o.lines {
+		var fields struct{ Msg string }
+		if json.Unmarshal([]byte(line), &fields) == nil && fields.Msg == message {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// wait waits until a text is in the log.
+func (o *output) wait(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, func() bool { return strings.Contains(o.String(), text) }, "the log never had %q", text)
+}
+
+// eventually waits until something holds.
+func eventually(t *testing.T, holds func() bool, format string, args ...any) {
+	t.Helper()
+	deadline := soon(t)
+	for !holds() {
+		select {
+		case <-deadline.Done():
+			t.Fatalf(format, args...)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func (o *output) String() string {
@@ -223,14 +265,8 @@ func TestREST(t *testing.T) {
 func TestServerBeforeMigrate(t *testing.T) {
 	databaseURL := cluster.Database(t)
 	c, log := start(t, restProcess, map[string]string{"DATABASE_URL": databaseURL})
-	deadline := soon(t)
-	for c.Addr("http") == "" || !strings.Contains(log.String(), "health check fails") {
-		select {
-		case <-deadline.Done():
-			t.Fatal("the server did not come up")
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	log.wait(t, "health check fails")
+	eventually(t, func() bool { return c.Addr("http") != "" }, "the server does not listen")
 	base := "http://" + c.Addr("http")
 	if status, _ := get(t, base+"/livez"); status != http.StatusOK {
 		t.Errorf("/livez answered %d", status)
@@ -274,9 +310,7 @@ func TestSIGTERMWithRequestInFlight(t *testing.T) {
 			}
 			fmt.Fprint(conn, `{"name":"`)
 			c.Signal(syscall.SIGTERM)
-			for !strings.Contains(log.String(), "draining") {
-				time.Sleep(10 * time.Millisecond)
-			}
+			log.wait(t, "draining")
 			fmt.Fprint(conn, test.rest)
 			if test.rest != "" {
 				count, err := conn.Read(reply)
@@ -296,9 +330,7 @@ func TestTwoSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Signal(syscall.SIGTERM)
-	for !strings.Contains(log.String(), "draining") {
-		time.Sleep(10 * time.Millisecond)
-	}
+	log.wait(t, "draining")
 	if status, _ := get(t, "http://"+c.Addr("http")+"/readyz"); status != http.StatusServiceUnavailable {
 		t.Errorf("/readyz answered %d while draining", status)
 	}
@@ -384,9 +416,7 @@ func TestMigrateExitCodes(t *testing.T) {
 		}
 	}
 	c, log := start(t, migrateProcess, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/d"})
-	for !strings.Contains(log.String(), "waiting for the database") {
-		time.Sleep(10 * time.Millisecond)
-	}
+	log.wait(t, "waiting for the database")
 	c.Signal(syscall.SIGTERM)
 	finish(t, c, 7)
 }
