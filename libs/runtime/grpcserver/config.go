@@ -33,6 +33,11 @@ const (
 	handshakeTimeout = 10 * time.Second
 	// leaveTime is the least that a stream may take to end once it was asked to.
 	leaveTime = 250 * time.Millisecond
+	// streamWorkers are goroutines that answer one request after another. A new
+	// one for each request would have to grow its stack each time, which takes
+	// longer than everything that this package does. A request that finds them all
+	// busy gets a goroutine of its own.
+	streamWorkers = 32
 	// readBufferSize is what an idle connection costs, in bytes; grpc-go's own 32
 	// KiB make 10,000 of them 320 MB.
 	readBufferSize = 8 << 10

@@ -64,7 +64,7 @@ func (s *Server) unary(ctx context.Context, message any, info *grpc.UnaryServerI
 			// send it is a failure of the connection, which shows by itself.
 			_ = grpc.SetTrailer(ctx, metadata.Pairs(requestIDKey, request.ID))
 		}
-		request.End(ctx, result(err))
+		request.End(result(err))
 	}()
 	limited := ctx
 	if _, has := ctx.Deadline(); !has {
@@ -102,7 +102,7 @@ func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.Stream
 		if err = toStatus(ctx, s.log, err); err != nil {
 			stream.SetTrailer(metadata.Pairs(requestIDKey, request.ID))
 		}
-		request.End(ctx, result(err))
+		request.End(result(err))
 	}()
 	done := make(chan error, 1)
 	go func() {

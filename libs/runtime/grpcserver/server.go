@@ -57,6 +57,7 @@ func New(config Config, log *slog.Logger, state *health.State, tracker *requests
 			MinTime:             minPingInterval,
 			PermitWithoutStream: true,
 		}),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.InTapHandle(s.admit),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),

@@ -71,9 +71,11 @@ type fixture struct {
 	log     *lockedBuffer
 }
 
+// lockedBuffer holds the log.
 type lockedBuffer struct {
 	mu sync.Mutex
 	bytes.Buffer
+	flush func() error
 }
 
 func (b *lockedBuffer) Write(data []byte) (int, error) {
@@ -83,6 +85,7 @@ func (b *lockedBuffer) Write(data []byte) (int, error) {
 }
 
 func (b *lockedBuffer) String() string {
+	_ = b.flush() // it writes to memory
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.Buffer.String()
@@ -103,13 +106,16 @@ func start(t *testing.T, h handlers, change func(*grpcserver.Config, *requests.C
 		change(&settings.Server, &settings.Requests)
 	}
 	f := &fixture{metrics: metrics.New(), log: &lockedBuffer{}}
-	log := logging.New(f.log, logging.Config{Level: "info", Format: "text"}, requests.Annotate)
+	logs := logging.Config{Level: "info", Format: "text"}
+	buffer := logging.NewBuffer(f.log)
+	log := logging.New(buffer, logs, requests.Annotate)
+	f.log.flush = buffer.Flush
 	tracer, err := tracing.New(settings.Tracing, "test", "1", log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.state = health.New(settings.Health, log)
-	f.tracker = requests.New(settings.Requests, log, f.metrics, tracer)
+	f.tracker = requests.New(settings.Requests, log, logging.NewAccess(buffer, logs), f.metrics, tracer)
 	f.server = grpcserver.New(settings.Server, log, f.state, f.tracker, h.register)
 	if err := f.server.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -485,5 +491,8 @@ func TestStartFails(t *testing.T) {
 	second := grpcserver.New(grpcserver.Config{Addr: config.HostPort("127.0.0.1:" + port)}, slog.New(slog.DiscardHandler), f.state, f.tracker, handlers{}.register)
 	if err := second.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("Start on a port that is taken: got %v", err)
+	}
+	if err := second.Stop(t.Context()); err != nil {
+		t.Errorf("Stop: %v", err)
 	}
 }

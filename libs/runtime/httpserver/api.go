@@ -58,13 +58,15 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			// net/http sends this when a handler returns without a word.
 			recorded.begin(http.StatusOK)
 		}
-		request.End(ctx, recorded.result(r))
+		request.End(recorded.result(r))
 		if abort {
 			panic(http.ErrAbortHandler)
 		}
 	}()
 	r = r.WithContext(limited)
-	r.Body = http.MaxBytesReader(w, r.Body, MaxBodySize)
+	if r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBodySize)
+	}
 	a.next.ServeHTTP(recorded, r)
 }
 

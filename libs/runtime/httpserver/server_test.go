@@ -41,9 +41,11 @@ type fixture struct {
 	log     *lockedBuffer
 }
 
+// lockedBuffer holds the log.
 type lockedBuffer struct {
 	mu sync.Mutex
 	bytes.Buffer
+	flush func() error
 }
 
 func (b *lockedBuffer) Write(data []byte) (int, error) {
@@ -53,6 +55,7 @@ func (b *lockedBuffer) Write(data []byte) (int, error) {
 }
 
 func (b *lockedBuffer) String() string {
+	_ = b.flush() // it writes to memory
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.Buffer.String()
@@ -71,13 +74,16 @@ func start(t *testing.T, change func(*requests.Config), build func(*fixture) *ht
 		change(&settings.Requests)
 	}
 	f := &fixture{metrics: metrics.New(), log: &lockedBuffer{}, client: &http.Client{Transport: &http.Transport{}}}
-	log := logging.New(f.log, logging.Config{Level: "info", Format: "text"}, requests.Annotate)
+	logs := logging.Config{Level: "info", Format: "text"}
+	buffer := logging.NewBuffer(f.log)
+	log := logging.New(buffer, logs, requests.Annotate)
+	f.log.flush = buffer.Flush
 	tracer, err := tracing.New(settings.Tracing, "test", "1", log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.state = health.New(settings.Health, log)
-	f.tracker = requests.New(settings.Requests, log, f.metrics, tracer)
+	f.tracker = requests.New(settings.Requests, log, logging.NewAccess(buffer, logs), f.metrics, tracer)
 	f.server = build(f)
 	if err := f.server.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -151,9 +151,8 @@ type Result struct {
 	Attributes []slog.Attr
 }
 
-// End counts a request out and writes its line in the log. ctx must be the one
-// that Begin returned, or made from it.
-func (r *Request) End(ctx context.Context, result Result) {
+// End counts a request out and writes its line in the log.
+func (r *Request) End(result Result) {
 	end := time.Now()
 	took := end.Sub(r.begin)
 	t := r.transport
@@ -167,16 +166,34 @@ func (r *Request) End(ctx context.Context, result Result) {
 	t.tracker.inFlight.Add(-1)
 	t.count(r.route, result.Code, result.Outcome).Inc()
 	r.route.seconds.Observe(took)
-	if t.tracker.log.Enabled(ctx, slog.LevelInfo) {
-		attributes := make([]slog.Attr, 0, 8)
-		attributes = append(attributes, slog.String("transport", t.name), slog.String("route", r.route.name),
-			slog.String("code", result.Code), slog.Float64("seconds", took.Seconds()))
-		t.tracker.log.LogAttrs(ctx, slog.LevelInfo, "request", append(attributes, result.Attributes...)...)
-	}
+	r.log(end, took, result)
 	t.tracker.tracer.Finish(r.Span, tracing.Record{
 		Name: r.route.name, Begin: r.begin, End: end, Failed: result.Outcome == Failed, Message: result.Code,
 		Attributes: result.Attributes,
 	})
+}
+
+// log writes the request's line.
+func (r *Request) log(end time.Time, took time.Duration, result Result) {
+	access := r.transport.tracker.access
+	if !access.Enabled() {
+		return
+	}
+	// As many as there are at most, as a rule, so that nothing is allocated.
+	var room [12]slog.Attr
+	attributes := append(room[:0], slog.String("transport", r.transport.name), slog.String("route", r.route.name),
+		slog.String("code", result.Code), slog.Float64("seconds", took.Seconds()))
+	attributes = append(attributes, result.Attributes...)
+	access.Write(end, "request", append(attributes, r.names()...))
+}
+
+// names returns what names the request in the log.
+func (r *Request) names() []slog.Attr {
+	names := []slog.Attr{slog.String("request_id", r.ID)}
+	if r.Span.Sampled {
+		names = append(names, slog.String("trace_id", r.Span.TraceIDString()), slog.String("span_id", r.Span.SpanIDString()))
+	}
+	return names
 }
 
 // Annotate adds what names the request to a line of the log.
@@ -185,8 +202,5 @@ func Annotate(ctx context.Context, record *slog.Record) {
 	if request == nil {
 		return
 	}
-	record.AddAttrs(slog.String("request_id", request.ID))
-	if request.Span.Sampled {
-		record.AddAttrs(slog.String("trace_id", request.Span.TraceIDString()), slog.String("span_id", request.Span.SpanIDString()))
-	}
+	record.AddAttrs(request.names()...)
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/soketsugo/soketsugo/libs/runtime/logging"
 	"github.com/soketsugo/soketsugo/libs/runtime/metrics"
 	"github.com/soketsugo/soketsugo/libs/runtime/tracing"
 )
@@ -29,6 +30,7 @@ const warnInterval = time.Second
 type Tracker struct {
 	config   Config
 	log      *slog.Logger
+	access   *logging.Access
 	metrics  *metrics.Registry
 	tracer   *tracing.Tracer
 	inFlight atomic.Int64
@@ -47,9 +49,12 @@ type Tracker struct {
 	transports []*Transport
 }
 
-// New returns a tracker without transports.
-func New(config Config, log *slog.Logger, registry *metrics.Registry, tracer *tracing.Tracer) *Tracker {
-	t := &Tracker{config: config, log: log, metrics: registry, tracer: tracer, panics: registry.Counter("request_panics_total")}
+// New returns a tracker without transports. access gets a line for each request,
+// log everything else.
+func New(config Config, log *slog.Logger, access *logging.Access, registry *metrics.Registry, tracer *tracing.Tracer) *Tracker {
+	t := &Tracker{
+		config: config, log: log, access: access, metrics: registry, tracer: tracer, panics: registry.Counter("request_panics_total"),
+	}
 	t.leaving, t.leave = context.WithCancel(context.Background())
 	registry.Gauge("requests_in_flight", func() float64 { return float64(t.inFlight.Load()) })
 	registry.Gauge("requests_in_flight_limit", func() float64 { return float64(config.MaxInFlight) })

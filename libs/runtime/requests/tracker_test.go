@@ -21,6 +21,7 @@ import (
 type fixture struct {
 	*requests.Tracker
 	log     *bytes.Buffer
+	buffer  *logging.Buffer
 	metrics *metrics.Registry
 }
 
@@ -31,8 +32,10 @@ func newTracker(t testing.TB, limit int) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := logging.New(f.log, logging.Config{Level: "info", Format: "text"}, requests.Annotate)
-	f.Tracker = requests.New(requests.Config{MaxInFlight: limit, Timeout: time.Second}, log, f.metrics, tracer)
+	settings := logging.Config{Level: "info", Format: "text"}
+	f.buffer = logging.NewBuffer(f.log)
+	f.Tracker = requests.New(requests.Config{MaxInFlight: limit, Timeout: time.Second},
+		logging.New(f.buffer, settings, requests.Annotate), logging.NewAccess(f.buffer, settings), f.metrics, tracer)
 	return f
 }
 
@@ -56,10 +59,13 @@ func TestRequest(t *testing.T) {
 	}
 	request.SetRoute("GET /v1/things/{id}")
 	f.wantMetrics(t, "requests_in_flight 1")
-	request.End(ctx, requests.Result{Code: "200", Outcome: requests.OK, Attributes: []slog.Attr{slog.String("path", "/v1/things/7")}})
+	request.End(requests.Result{Code: "200", Outcome: requests.OK, Attributes: []slog.Attr{slog.String("path", "/v1/things/7")}})
 	f.wantMetrics(t, "requests_in_flight 0",
 		`requests_total{transport="http",route="GET /v1/things/{id}",code="200",outcome="ok"} 1`,
 		`request_duration_seconds_count{transport="http",route="GET /v1/things/{id}"} 1`)
+	if err := f.buffer.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{"msg=request", "transport=http", `route="GET /v1/things/{id}"`, "code=200", "path=/v1/things/7", "request_id=abc-1"} {
 		if strings.Count(f.log.String(), want) != 1 {
 			t.Errorf("the log has %q %d times, want once: %s", want, strings.Count(f.log.String(), want), f.log)
@@ -98,7 +104,7 @@ func TestLimit(t *testing.T) {
 	if http.Full() {
 		t.Error("it is full at the start")
 	}
-	ctx, first := http.Begin(t.Context(), "r", requests.Incoming{})
+	_, first := http.Begin(t.Context(), "r", requests.Incoming{})
 	_, _ = grpc.Begin(t.Context(), "r", requests.Incoming{})
 	if _, third := http.Begin(t.Context(), "r", requests.Incoming{}); third != nil {
 		t.Error("a third request was taken")
@@ -110,7 +116,7 @@ func TestLimit(t *testing.T) {
 	}
 	f.wantMetrics(t, "requests_in_flight 2", "requests_in_flight_limit 2",
 		`requests_shed_total{transport="http"} 1`, `requests_shed_total{transport="grpc"} 2`)
-	first.End(ctx, requests.Result{Code: "200", Outcome: requests.OK})
+	first.End(requests.Result{Code: "200", Outcome: requests.OK})
 	if _, fourth := grpc.Begin(t.Context(), "r", requests.Incoming{}); fourth == nil {
 		t.Error("a request was refused although there was room")
 	}
@@ -136,8 +142,8 @@ func TestReport(t *testing.T) {
 	f := newTracker(t, 0)
 	transport := f.Transport("http")
 	begin := func(route string) func() {
-		ctx, request := transport.Begin(t.Context(), route, requests.Incoming{})
-		return func() { request.End(ctx, requests.Result{Code: "200", Outcome: requests.OK}) }
+		_, request := transport.Begin(t.Context(), route, requests.Incoming{})
+		return func() { request.End(requests.Result{Code: "200", Outcome: requests.OK}) }
 	}
 	begin("before")()
 	ends, endsToo, isCut := begin("a"), begin("b"), begin("b")
@@ -172,9 +178,9 @@ func TestLeaving(t *testing.T) {
 		const spread, count = time.Second, 100
 		f := newTracker(t, 0)
 		transport := f.Transport("grpc")
-		ctx, ended := transport.Begin(t.Context(), "r", requests.Incoming{})
+		_, ended := transport.Begin(t.Context(), "r", requests.Incoming{})
 		gone := ended.Leaving()
-		ended.End(ctx, requests.Result{Code: "OK", Outcome: requests.OK})
+		ended.End(requests.Result{Code: "OK", Outcome: requests.OK})
 		begin := time.Now()
 		var mu sync.Mutex
 		var told []time.Duration
@@ -225,12 +231,12 @@ func TestConcurrent(t *testing.T) {
 	for range 8 {
 		working.Go(func() {
 			for i := range 500 {
-				ctx, request := transport.Begin(context.Background(), requests.Unmatched, requests.Incoming{})
+				_, request := transport.Begin(context.Background(), requests.Unmatched, requests.Incoming{})
 				if request == nil {
 					continue
 				}
 				request.SetRoute([]string{"a", "b", "c"}[i%3])
-				request.End(ctx, requests.Result{Code: "200", Outcome: requests.OK})
+				request.End(requests.Result{Code: "200", Outcome: requests.OK})
 			}
 		})
 	}
@@ -244,8 +250,8 @@ func BenchmarkRequest(b *testing.B) {
 	transport := f.Transport("http")
 	b.ReportAllocs()
 	for b.Loop() {
-		ctx, request := transport.Begin(b.Context(), "r", requests.Incoming{})
-		request.End(ctx, requests.Result{Code: "200", Outcome: requests.OK})
+		_, request := transport.Begin(b.Context(), "r", requests.Incoming{})
+		request.End(requests.Result{Code: "200", Outcome: requests.OK})
 		f.log.Reset()
 	}
 }

@@ -24,7 +24,9 @@ func New() *mux.Router {
 	// By default mux would answer an unclean path with a redirect, which is no
 	// problem document and turns a POST into a GET.
 	router := mux.NewRouter().SkipClean(true)
-	router.Use(nameRoute)
+	names := &names{known: map[key]string{}}
+	// mux calls this for every request, so what is to be kept is made above.
+	router.Use(func(next http.Handler) http.Handler { return &named{next: next, names: names} })
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem.Status(w, http.StatusNotFound, "there is nothing at this path")
 	})
@@ -50,18 +52,20 @@ func methodsAt(router *mux.Router, r *http.Request) []string {
 	return found
 }
 
-// nameRoute tells a request which route it has: the method and the path's
-// template, never the path, of which there is no end.
-func nameRoute(next http.Handler) http.Handler {
-	names := &names{known: map[key]string{}}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if request := requests.From(r.Context()); request != nil {
-			if template, err := mux.CurrentRoute(r).GetPathTemplate(); err == nil {
-				request.SetRoute(names.of(key{r.Method, template}))
-			}
+// named tells a request which route it has: the method and the path's template,
+// never the path, of which there is no end.
+type named struct {
+	next  http.Handler
+	names *names
+}
+
+func (n *named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if request := requests.From(r.Context()); request != nil {
+		if template, err := mux.CurrentRoute(r).GetPathTemplate(); err == nil {
+			request.SetRoute(n.names.of(key{r.Method, template}))
 		}
-		next.ServeHTTP(w, r)
-	})
+	}
+	n.next.ServeHTTP(w, r)
 }
 
 // pattern is what a template says about a variable beyond its name. Patterns

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gorilla/mux"
+	"github.com/soketsugo/soketsugo/libs/runtime/logging"
 	"github.com/soketsugo/soketsugo/libs/runtime/metrics"
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
@@ -56,7 +57,7 @@ func TestRouteNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := requests.New(requests.Config{}, log, metrics.New(), tracer).Transport("http")
+	transport := requests.New(requests.Config{}, log, logging.NewAccess(logging.NewBuffer(io.Discard), logging.Config{Level: "error"}), metrics.New(), tracer).Transport("http")
 	routes := newRouter()
 	for _, test := range []struct{ method, path, want string }{
 		{http.MethodGet, "/things", "GET /things"},

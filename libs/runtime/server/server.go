@@ -44,8 +44,9 @@ type Base struct {
 
 // New returns the base of a process. Its error is one of configuration.
 func New(process *lifecycle.Process, cfg Config, program config.Program) (*Base, error) {
+	output := logging.NewBuffer(os.Stderr)
 	b := &Base{
-		Log: logging.New(os.Stderr, cfg.Logging, requests.Annotate), Metrics: metrics.New(),
+		Log: logging.New(output, cfg.Logging, requests.Annotate), Metrics: metrics.New(),
 		process: process, config: cfg, info: buildinfo.Read(program.Name, program.Version),
 	}
 	var err error
@@ -53,7 +54,7 @@ func New(process *lifecycle.Process, cfg Config, program config.Program) (*Base,
 		return nil, fmt.Errorf("setting up traces: %w", err)
 	}
 	b.Health = health.New(cfg.Health, b.Log)
-	b.Tracker = requests.New(cfg.Requests, b.Log, b.Metrics, b.tracer)
+	b.Tracker = requests.New(cfg.Requests, b.Log, logging.NewAccess(output, cfg.Logging), b.Metrics, b.tracer)
 	b.measure()
 	return b, nil
 }

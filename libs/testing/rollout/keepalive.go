@@ -19,22 +19,29 @@ import (
 // request is a failure. Like Go's transport, and any good client, it has a
 // reader on each idle connection, so that one which the server has closed is not
 // used again.
-func NeverRetries(addr string, request Request) Client {
+//
+// A connection that was idle for longer than reuse is closed and not used again,
+// as good clients do, unless reuse is 0. That matters: a server that stops has to
+// close idle connections some time, and HTTP/1.1 has no way to tell in time a
+// client that is just about to use one.
+func NeverRetries(addr string, request Request, reuse time.Duration) Client {
 	var head strings.Builder
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n", request.Method, request.Path, addr)
 	if len(request.Body) > 0 {
 		fmt.Fprintf(&head, "Content-Type: application/json\r\nContent-Length: %d\r\n", request.length())
 	}
 	head.WriteString("\r\n")
-	return &neverRetries{addr: addr, request: request, head: head.String()}
+	return &neverRetries{addr: addr, request: request, reuse: reuse, head: head.String()}
 }
 
 type neverRetries struct {
 	addr    string
 	request Request
+	reuse   time.Duration
 	head    string
 
-	mu   sync.Mutex
+	mu sync.Mutex
+	// idle is in the order in which the connections became idle.
 	idle []*kept
 }
 
@@ -42,6 +49,8 @@ type neverRetries struct {
 type kept struct {
 	net.Conn
 	answers chan answer
+	// since is when the connection became idle.
+	since time.Time
 	// closed is set when the connection cannot be used again. The client's mutex
 	// guards it.
 	closed bool
@@ -137,6 +146,11 @@ func readAnswer(reader *bufio.Reader) answer {
 func (c *neverRetries) take() *kept {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for c.reuse > 0 && len(c.idle) > 0 && time.Since(c.idle[0].since) > c.reuse {
+		c.idle[0].closed = true
+		_ = c.idle[0].Close()
+		c.idle = c.idle[1:]
+	}
 	last := len(c.idle) - 1
 	if last < 0 {
 		return nil
@@ -150,6 +164,7 @@ func (c *neverRetries) keep(k *kept) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !k.closed {
+		k.since = time.Now()
 		c.idle = append(c.idle, k)
 	}
 }

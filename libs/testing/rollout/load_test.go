@@ -116,7 +116,7 @@ func TestNeverRetriesReuses(t *testing.T) {
 		}, 3},
 	} {
 		addr, connections := serve(t, test.handle)
-		c := rollout.NeverRetries(addr, rollout.Request{Method: "POST", Path: "/", Body: []string{"{", "}"}, Want: 200})
+		c := rollout.NeverRetries(addr, rollout.Request{Method: "POST", Path: "/", Body: []string{"{", "}"}, Want: 200}, 0)
 		for range 6 {
 			if err := c.Do(soon(t)); err != nil {
 				t.Errorf("%s: %v", test.name, err)
@@ -143,7 +143,7 @@ func TestNeverRetriesFails(t *testing.T) {
 	request := rollout.Request{Method: http.MethodGet, Path: "/", Want: http.StatusOK}
 	failed := map[string]int{}
 	for name, c := range map[string]rollout.Client{
-		"never retries": rollout.NeverRetries(addr, request), "Go's": rollout.PooledHTTP(addr, request),
+		"never retries": rollout.NeverRetries(addr, request, 0), "Go's": rollout.PooledHTTP(addr, request),
 	} {
 		for range 4 {
 			if err := c.Do(soon(t)); err != nil {
@@ -157,6 +157,26 @@ func TestNeverRetriesFails(t *testing.T) {
 	}
 }
 
+// A connection that was idle for too long is not used again.
+func TestNeverRetriesLeavesOldConnections(t *testing.T) {
+	const reuse = 100 * time.Millisecond
+	addr, connections := serve(t, func(conn net.Conn, _ int) bool {
+		fmt.Fprintf(conn, answer, "")
+		return true
+	})
+	c := rollout.NeverRetries(addr, rollout.Request{Method: http.MethodGet, Path: "/", Want: http.StatusOK}, reuse)
+	defer c.Close()
+	for _, pause := range []time.Duration{0, 0, 2 * reuse, 0} {
+		time.Sleep(pause)
+		if err := c.Do(soon(t)); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := connections.Load(); got != 2 {
+		t.Errorf("the requests took %d connections, want 2", got)
+	}
+}
+
 // Clients that take turns keep a connection each.
 func TestInTurn(t *testing.T) {
 	addr, connections := serve(t, func(conn net.Conn, _ int) bool {
@@ -164,7 +184,7 @@ func TestInTurn(t *testing.T) {
 		return true
 	})
 	request := rollout.Request{Method: http.MethodGet, Path: "/", Want: http.StatusOK}
-	c := rollout.InTurn(rollout.NeverRetries(addr, request), rollout.NeverRetries(addr, request), rollout.NeverRetries(addr, request))
+	c := rollout.InTurn(rollout.NeverRetries(addr, request, 0), rollout.NeverRetries(addr, request, 0), rollout.NeverRetries(addr, request, 0))
 	defer c.Close()
 	for range 9 {
 		if err := c.Do(soon(t)); err != nil {
@@ -179,7 +199,7 @@ func TestInTurn(t *testing.T) {
 // A server that does not answer is given up when the context ends.
 func TestNeverRetriesGivesUp(t *testing.T) {
 	addr, _ := serve(t, func(net.Conn, int) bool { return true })
-	c := rollout.NeverRetries(addr, rollout.Request{Method: http.MethodGet, Path: "/", Want: http.StatusOK})
+	c := rollout.NeverRetries(addr, rollout.Request{Method: http.MethodGet, Path: "/", Want: http.StatusOK}, 0)
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -200,7 +220,7 @@ func TestSlowBody(t *testing.T) {
 	request := rollout.Request{
 		Method: http.MethodPost, Path: "/", Body: []string{`{"a`, `":`, `1}`}, Pause: 20 * time.Millisecond, Want: http.StatusOK,
 	}
-	for _, c := range []rollout.Client{rollout.PooledHTTP(addr, request), rollout.NeverRetries(addr, request)} {
+	for _, c := range []rollout.Client{rollout.PooledHTTP(addr, request), rollout.NeverRetries(addr, request, 0)} {
 		for range 2 {
 			begin := time.Now()
 			if err := c.Do(soon(t)); err != nil {
