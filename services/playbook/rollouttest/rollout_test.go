@@ -36,6 +36,11 @@ const (
 	// The drain delay must be longer, and is.
 	lag        = 300 * time.Millisecond
 	drainDelay = time.Second
+	// reuse is for how long clients that never retry use an idle connection again.
+	// It must be shorter than the drain delay: within that the server says on each
+	// connection which is used that it was the last time, and only those are left
+	// to be closed that nobody will use any more.
+	reuse = drainDelay * 3 / 4
 	// work is what the database takes for each answer.
 	work = 20 * time.Millisecond
 	// interval is the time between two requests of a kind of client, and
@@ -318,8 +323,11 @@ func grpcLoads(t *testing.T, addr, id string) []*rollout.Load {
 		rollout.Start("gRPC pooled", interval, pooled),
 		rollout.Start("gRPC new connection", costlyInterval, rollout.NewConnectionGRPC(addr, call)),
 	}
-	for kind, stream := range map[string]rollout.Stream{"gRPC watch": rollout.WatchHealth, "gRPC both ways": rollout.ListServices} {
-		load, err := rollout.StartStreams(kind, addr, streams, stream, ended)
+	for _, s := range []struct {
+		kind   string
+		stream rollout.Stream
+	}{{"gRPC watch", rollout.WatchHealth}, {"gRPC both ways", rollout.ListServices}} {
+		load, err := rollout.StartStreams(s.kind, addr, streams, s.stream, ended)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -346,21 +354,18 @@ func restLoads(addr, id string) []*rollout.Load {
 		Method: http.MethodPost, Path: "/v1/playbooks", Want: http.StatusCreated,
 		Body: []string{`{"na`, `me":`, `"slo`, `w cl`, `ient`, `"}`}, Pause: 50 * time.Millisecond,
 	}
-	// Each of these has one connection, and uses it at least once in a drain delay,
-	// however busy the machine is. A connection that is used more seldom than that is
-	// closed while it is idle, and then HTTP/1.1 has no way to tell in time a client
-	// that is just about to use it.
+	// Each of these has one connection, and uses it twice in a drain delay.
 	const turns = int(drainDelay / 2 / interval)
-	var steady []rollout.Client
+	var inTurn []rollout.Client
 	for range turns {
-		steady = append(steady, rollout.NeverRetries(addr, read))
+		inTurn = append(inTurn, rollout.NeverRetries(addr, read, reuse))
 	}
 	return []*rollout.Load{
-		rollout.Start(fmt.Sprintf("HTTP never retries, %d connections", turns), interval, rollout.InTurn(steady...)),
 		rollout.Start("HTTP pooled", interval, rollout.PooledHTTP(addr, read)),
-		rollout.Start("HTTP never retries", interval, rollout.NeverRetries(addr, read)),
+		rollout.Start("HTTP never retries", interval, rollout.NeverRetries(addr, read, reuse)),
+		rollout.Start(fmt.Sprintf("HTTP never retries, %d in turn", turns), interval, rollout.InTurn(inTurn...)),
+		rollout.Start("HTTP slow, never retries", costlyInterval, rollout.NeverRetries(addr, slow, reuse)),
 		rollout.Start("HTTP new connection", costlyInterval, rollout.NewConnectionHTTP(addr, read)),
-		rollout.Start("HTTP slow, never retries", costlyInterval, rollout.NeverRetries(addr, slow)),
 	}
 }
 
