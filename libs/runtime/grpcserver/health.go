@@ -2,9 +2,11 @@ package grpcserver
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
+	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -26,14 +28,14 @@ const (
 // at the same state as every other probe when it is asked.
 type healthService struct {
 	grpc_health_v1.UnimplementedHealthServer
-	state *health.State
-	left  <-chan struct{}
+	state   *health.State
+	tracker *requests.Tracker
 	// names maps each name that can be asked for to what answers it.
 	names map[string]func() bool
 }
 
-func newHealthService(state *health.State, left <-chan struct{}, services []string) *healthService {
-	s := &healthService{state: state, left: left, names: map[string]func() bool{
+func newHealthService(state *health.State, tracker *requests.Tracker, services []string) *healthService {
+	s := &healthService{state: state, tracker: tracker, names: map[string]func() bool{
 		LivenessService:  state.Alive,
 		ReadinessService: state.IsReady,
 	}}
@@ -95,7 +97,12 @@ func (s *healthService) Watch(request *grpc_health_v1.HealthCheckRequest, stream
 		select {
 		case <-changed:
 		case <-tick.C:
-		case <-s.left:
+		case <-s.tracker.Left():
+			// Watchers are told one after the other too, lest they all come back at once.
+			select {
+			case <-time.After(s.tracker.Spread() * time.Duration(rand.IntN(100)) / 100):
+			case <-stream.Context().Done():
+			}
 			return errLeaving
 		case <-stream.Context().Done():
 			return status.FromContextError(stream.Context().Err()).Err()

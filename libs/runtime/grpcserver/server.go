@@ -74,7 +74,7 @@ func New(config Config, log *slog.Logger, state *health.State, tracker *requests
 			s.methods["/"+service+"/"+method.Name] = true
 		}
 	}
-	grpc_health_v1.RegisterHealthServer(s.grpc, newHealthService(state, tracker.Left(), names))
+	grpc_health_v1.RegisterHealthServer(s.grpc, newHealthService(state, tracker, names))
 	return s
 }
 

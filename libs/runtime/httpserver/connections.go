@@ -66,9 +66,6 @@ type connection struct {
 	set   *connections
 	since time.Time
 	use   atomic.Int32
-	// lastChance is when the connection is closed if it is idle then. It belongs to
-	// the server's Stop.
-	lastChance time.Time
 }
 
 // Read notes the first byte of a request.
@@ -105,14 +102,16 @@ func observe(conn net.Conn, state http.ConnState) {
 // unused says whether nothing is under way on the connection, nor has arrived
 // without having been read.
 func (c *connection) unused() bool {
+	// The order matters: what is read in between makes the connection busy.
+	if hasUnread(c.Conn) {
+		return false
+	}
 	switch use(c.use.Load()) {
 	case idle:
+		return true
 	case silent:
-		if time.Since(c.since) < newConnection {
-			return false
-		}
+		return time.Since(c.since) >= newConnection
 	default:
 		return false
 	}
-	return !hasUnread(c.Conn)
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -24,8 +23,7 @@ type Server struct {
 	log         *slog.Logger
 	http        *http.Server
 	connections *connections
-	// spread is the time over which idle connections are closed when the server
-	// stops.
+	// spread is how long idle connections can still be used when the server stops.
 	spread func() time.Duration
 }
 
@@ -87,20 +85,14 @@ func (s *Server) Run() error {
 
 // Stop closes the listener and each connection when nothing is under way on it.
 // Every answer says by now that its connection is the last of its kind, so those
-// that are in use close by themselves. An idle one gets a last chance to be used:
-// it is closed at a random moment of the spread, because a client that is just
-// about to use it cannot be told in time. Connections that handlers took over are
-// waited for too. When ctx ends first, the rest is cut off.
+// that are in use close by themselves. An idle one gets a last chance to be used,
+// as long as the spread, because a client that is just about to use it cannot be
+// told in time. Connections that handlers took over are waited for too. When ctx
+// ends first, the rest is cut off.
 func (s *Server) Stop(ctx context.Context) error {
 	// It can only fail because it is closed already.
 	_ = s.connections.Listener.Close()
-	begin, spread := time.Now(), s.spread()
-	for _, c := range s.connections.snapshot() {
-		c.lastChance = begin
-		if spread > 0 {
-			c.lastChance = begin.Add(rand.N(spread))
-		}
-	}
+	lastChance := time.Now().Add(s.spread())
 	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
 	for {
@@ -109,7 +101,7 @@ func (s *Server) Stop(ctx context.Context) error {
 			return s.close()
 		}
 		for _, c := range open {
-			if time.Now().After(c.lastChance) && c.unused() {
+			if time.Now().After(lastChance) && c.unused() {
 				_ = c.Close() // net/http finds it closed
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,10 @@ func failed(w http.ResponseWriter, err error) {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		problem.Status(w, http.StatusRequestEntityTooLarge, "the body must not be larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
+		return
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		problem.Status(w, http.StatusRequestTimeout, "the body did not arrive in time")
 		return
 	}
 	problem.Status(w, http.StatusBadRequest, "the body could not be read")

@@ -3,6 +3,7 @@ package jsonrequest_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -49,5 +50,20 @@ func TestNothing(t *testing.T) {
 		if taken := jsonrequest.Nothing(answer, request); taken != (want == 0) || !taken && answer.Code != want {
 			t.Errorf("%q: taken is %v with %d, want %d", body, taken, answer.Code, want)
 		}
+	}
+}
+
+// slow is a body that does not arrive before the server's patience ends.
+type slow struct{}
+
+func (slow) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
+// A body that comes too slowly is not a bad one.
+func TestSlowBody(t *testing.T) {
+	answer := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodPost, "/", slow{})
+	request.Header.Set("Content-Type", "application/json")
+	if jsonrequest.Read(answer, request, func(*strictjson.Object) {}) || answer.Code != http.StatusRequestTimeout {
+		t.Errorf("got %d, want %d", answer.Code, http.StatusRequestTimeout)
 	}
 }
