@@ -77,8 +77,15 @@ func TestAccessIsSlog(t *testing.T) {
 	for _, attributes := range [][]slog.Attr{
 		nil,
 		{slog.String("route", "GET /v1/things/{id}"), slog.String("code", "200"), slog.Float64("seconds", 0.00123), slog.Int64("bytes", -7)},
-		{slog.Float64("large", 1e21), slog.Float64("small", 1e-7), slog.Float64("zero", 0), slog.Float64("third", 1.0/3)},
-		{slog.String("path", `/"quoted"\`), slog.String("umlaut", "ä"), slog.String("html", "<&>"), slog.String("line", "a\nb")},
+		{slog.Float64("zero", 0), slog.Float64("third", 1.0/3), slog.Float64("smallest", 1e-6), slog.Float64("negative", -2.5)},
+		// One to a line: each of these alone must leave the line to slog.
+		{slog.Float64("large", 1e21)},
+		{slog.Float64("small", 1e-7)},
+		{slog.String("html", "<&>")},
+		{slog.String("path", `/"quoted"`)},
+		{slog.String("path", `back\slash`)},
+		{slog.String("umlaut", "ä")},
+		{slog.String("line", "a\nb")},
 		{slog.Duration("took", time.Second), slog.Bool("ok", true)},
 		{slog.Float64("infinite", math.Inf(1))},
 	} {
