@@ -43,6 +43,7 @@ const (
 // returns is called, which also checks its memory.
 func abuse(t *testing.T, p process, limit int, settings map[string]string) (c *child.Child, check func()) {
 	t.Helper()
+	long(t)
 	env := map[string]string{"DATABASE_URL": migrated(t)}
 	for name, value := range settings {
 		env[name] = value

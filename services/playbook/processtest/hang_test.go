@@ -16,6 +16,7 @@ import (
 // and readiness turns false after the tolerance. When the database answers again
 // readiness returns by itself, whether the old connections still work or not.
 func TestDatabaseHangs(t *testing.T) {
+	long(t)
 	const (
 		interval  = 200 * time.Millisecond
 		timeout   = 300 * time.Millisecond

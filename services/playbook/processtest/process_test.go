@@ -135,6 +135,14 @@ func start(t *testing.T, p process, env map[string]string, args ...string) (*chi
 	return c, &log
 }
 
+// long marks a test that takes seconds, which -short leaves out. Bazel runs all.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes seconds, and -short is given")
+	}
+}
+
 func soon(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)

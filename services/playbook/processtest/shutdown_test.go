@@ -191,6 +191,7 @@ func TestSIGTERMDuringStart(t *testing.T) {
 // A server whose database is gone stops as quickly as any other, and with 0:
 // nothing of its own went wrong.
 func TestSIGTERMWhileDatabaseIsGone(t *testing.T) {
+	long(t)
 	const delay, timeout = 500 * time.Millisecond, 10 * time.Second
 	for _, p := range []process{grpcProcess, restProcess} {
 		for name, leave := range map[string]func(*relay.Relay){
