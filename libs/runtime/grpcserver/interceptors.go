@@ -30,8 +30,9 @@ func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, er
 	return ctx, nil
 }
 
-// begin counts a request in. The request is nil when the process is full.
-func (s *Server) begin(ctx context.Context, method string) (context.Context, *requests.Request) {
+// begin counts a request in. The request is nil when the process is full. It gets
+// a deadline when it has none and timeout is not zero.
+func (s *Server) begin(ctx context.Context, method string, timeout time.Duration) (context.Context, *requests.Request) {
 	if !s.methods[method] {
 		method = requests.Unmatched
 	}
@@ -39,6 +40,7 @@ func (s *Server) begin(ctx context.Context, method string) (context.Context, *re
 		RequestID:   incoming(ctx, requestIDKey),
 		Traceparent: incoming(ctx, "traceparent"),
 		Tracestate:  incoming(ctx, "tracestate"),
+		Timeout:     timeout,
 	})
 }
 
@@ -53,7 +55,7 @@ func (s *Server) unary(ctx context.Context, message any, info *grpc.UnaryServerI
 	if isProbe(info.FullMethod) {
 		return next(ctx, message)
 	}
-	ctx, request := s.begin(ctx, info.FullMethod)
+	ctx, request := s.begin(ctx, info.FullMethod, s.tracker.Timeout())
 	if request == nil {
 		return nil, errOverload
 	}
@@ -66,13 +68,7 @@ func (s *Server) unary(ctx context.Context, message any, info *grpc.UnaryServerI
 		}
 		request.End(result(err))
 	}()
-	limited := ctx
-	if _, has := ctx.Deadline(); !has {
-		var cancel context.CancelFunc
-		limited, cancel = context.WithTimeout(ctx, s.tracker.Timeout())
-		defer cancel()
-	}
-	return next(limited, message)
+	return next(ctx, message)
 }
 
 // serverStream is a stream whose context carries its request and ends when the
@@ -92,7 +88,7 @@ func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.Stream
 	if isProbe(info.FullMethod) {
 		return next(service, stream)
 	}
-	ctx, request := s.begin(stream.Context(), info.FullMethod)
+	ctx, request := s.begin(stream.Context(), info.FullMethod, 0)
 	if request == nil {
 		return errOverload
 	}

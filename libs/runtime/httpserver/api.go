@@ -28,6 +28,7 @@ type api struct {
 	tracker *requests.Tracker
 	traffic *requests.Transport
 	next    http.Handler
+	codes   *codes
 }
 
 // ServeHTTP answers probes itself; they are neither counted nor limited nor
@@ -40,34 +41,43 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header := r.Header
 	ctx, request := a.traffic.Begin(r.Context(), requests.Unmatched, requests.Incoming{
-		RequestID:   header.Get(requestIDHeader),
-		Traceparent: header.Get("Traceparent"),
-		Tracestate:  header.Get("Tracestate"),
+		RequestID:   first(header[requestIDHeader]),
+		Traceparent: first(header["Traceparent"]),
+		Tracestate:  first(header["Tracestate"]),
+		Timeout:     a.tracker.Timeout(),
 	})
 	if request == nil {
 		recorded.Header().Set("Retry-After", retryAfter)
 		problem.Status(recorded, http.StatusServiceUnavailable, "the server has as many requests as it can hold; try again later")
 		return
 	}
-	recorded.Header().Set(requestIDHeader, request.ID)
-	limited, cancel := context.WithTimeout(ctx, a.tracker.Timeout())
+	recorded.id[0] = request.ID
+	w.Header()[requestIDHeader] = recorded.id[:]
 	defer func() {
-		cancel()
 		abort := a.recovered(ctx, recorded, r, recover())
 		if recorded.status == 0 {
 			// net/http sends this when a handler returns without a word.
 			recorded.begin(http.StatusOK)
 		}
-		request.End(recorded.result(r))
+		request.End(recorded.result(r, a.codes))
 		if abort {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	r = r.WithContext(limited)
+	r = r.WithContext(ctx)
 	if r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(w, r.Body, MaxBodySize)
 	}
 	a.next.ServeHTTP(recorded, r)
+}
+
+// first returns the value of a header whose name is in its canonical form, as
+// net/http has it; to make sure of that takes longer than to look.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 // recovered turns a panic into a 500. The caller learns nothing of it; the log
@@ -101,18 +111,37 @@ func path(r *http.Request) string {
 }
 
 // result says how a request ended.
-func (r *recorder) result(request *http.Request) requests.Result {
+func (r *recorder) result(request *http.Request, codes *codes) requests.Result {
 	result := requests.Result{
-		Code:    strconv.Itoa(r.status),
-		Outcome: outcome(r.status),
-		Attributes: []slog.Attr{
-			slog.String("method", request.Method), slog.String("path", path(request)), slog.Int64("bytes", r.bytes),
-		},
+		Code:       codes.of(r.status),
+		Outcome:    outcome(r.status),
+		Attributes: r.attributes[:],
+	}
+	r.attributes = [...]slog.Attr{
+		slog.String("method", request.Method), slog.String("path", path(request)), slog.Int64("bytes", r.bytes),
 	}
 	if r.broken {
 		result.Outcome = requests.Failed
 	}
 	return result
+}
+
+// codes are the statuses as text, made once.
+type codes [600]string
+
+func newCodes() *codes {
+	c := &codes{}
+	for status := range c {
+		c[status] = strconv.Itoa(status)
+	}
+	return c
+}
+
+func (c *codes) of(status int) string {
+	if status < len(c) {
+		return c[status]
+	}
+	return strconv.Itoa(status)
 }
 
 // outcome says whose fault a status is.

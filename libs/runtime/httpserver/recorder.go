@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"bufio"
+	"log/slog"
 	"net"
 	"net/http"
 
@@ -19,6 +20,10 @@ type recorder struct {
 	bytes  int64
 	// broken says that the answer is not whole.
 	broken bool
+	// attributes and id are room for what every request has: its part of the line
+	// in the log, and the header with its ID.
+	attributes [3]slog.Attr
+	id         [1]string
 }
 
 // WriteHeader notes the status. Informational ones come before the real one.

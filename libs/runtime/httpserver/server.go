@@ -32,7 +32,7 @@ var _ lifecycle.Component = (*Server)(nil)
 // New returns the server for the API: /livez and /readyz, which follow state,
 // and handler for everything else.
 func New(config Config, log *slog.Logger, state *health.State, tracker *requests.Tracker, handler http.Handler) *Server {
-	api := &api{log: log, state: state, tracker: tracker, traffic: tracker.Transport("http"), next: handler}
+	api := &api{log: log, state: state, tracker: tracker, traffic: tracker.Transport("http"), next: handler, codes: newCodes()}
 	server := newServer("http", string(config.Addr), log, tracker.Timeout(), api)
 	server.spread = tracker.Spread
 	return server

@@ -30,6 +30,9 @@ type Incoming struct {
 	RequestID string
 	// Traceparent and Tracestate are the headers of W3C Trace Context.
 	Traceparent, Tracestate string
+	// Timeout, if not zero, is the deadline that the request gets when its context
+	// has none.
+	Timeout time.Duration
 }
 
 // Request is a request in flight.
@@ -40,6 +43,7 @@ type Request struct {
 	// Span is the request's part in its trace.
 	Span tracing.Span
 
+	context   *inFlight
 	transport *Transport
 	route     *route
 	begin     time.Time
@@ -47,22 +51,6 @@ type Request struct {
 	leavingOnce sync.Once
 	leaving     chan struct{}
 	forget      func() bool
-}
-
-// inFlight is a context that carries its request: one allocation for both.
-type inFlight struct {
-	context.Context
-	request Request
-}
-
-type requestKey struct{}
-
-// Value returns the request, or what the context below holds.
-func (c *inFlight) Value(key any) any {
-	if key == (requestKey{}) {
-		return &c.request
-	}
-	return c.Context.Value(key)
 }
 
 // From returns the request that ctx belongs to, or nil.
@@ -86,6 +74,10 @@ func (t *Transport) Begin(ctx context.Context, routeName string, incoming Incomi
 		transport: t,
 		begin:     time.Now(),
 	}}
+	c.request.context = c
+	if _, has := ctx.Deadline(); !has && incoming.Timeout > 0 {
+		c.deadline = c.request.begin.Add(incoming.Timeout)
+	}
 	if !usable(c.request.ID) {
 		c.request.ID = c.request.Span.TraceIDString()
 	}
@@ -156,6 +148,7 @@ func (r *Request) End(result Result) {
 	end := time.Now()
 	took := end.Sub(r.begin)
 	t := r.transport
+	r.context.end()
 	if r.forget != nil {
 		r.forget()
 	}
@@ -184,16 +177,16 @@ func (r *Request) log(end time.Time, took time.Duration, result Result) {
 	attributes := append(room[:0], slog.String("transport", r.transport.name), slog.String("route", r.route.name),
 		slog.String("code", result.Code), slog.Float64("seconds", took.Seconds()))
 	attributes = append(attributes, result.Attributes...)
-	access.Write(end, "request", append(attributes, r.names()...))
+	access.Write(end, "request", r.appendNames(attributes))
 }
 
-// names returns what names the request in the log.
-func (r *Request) names() []slog.Attr {
-	names := []slog.Attr{slog.String("request_id", r.ID)}
+// appendNames adds what names the request in the log.
+func (r *Request) appendNames(attributes []slog.Attr) []slog.Attr {
+	attributes = append(attributes, slog.String("request_id", r.ID))
 	if r.Span.Sampled {
-		names = append(names, slog.String("trace_id", r.Span.TraceIDString()), slog.String("span_id", r.Span.SpanIDString()))
+		attributes = append(attributes, slog.String("trace_id", r.Span.TraceIDString()), slog.String("span_id", r.Span.SpanIDString()))
 	}
-	return names
+	return attributes
 }
 
 // Annotate adds what names the request to a line of the log.
@@ -202,5 +195,5 @@ func Annotate(ctx context.Context, record *slog.Record) {
 	if request == nil {
 		return
 	}
-	record.AddAttrs(request.names()...)
+	record.AddAttrs(request.appendNames(nil)...)
 }

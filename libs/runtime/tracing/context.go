@@ -92,7 +92,12 @@ func (c Context) Traceparent() string {
 }
 
 // TraceIDString returns the trace's ID as logs and tools write it.
-func (c Context) TraceIDString() string { return hex.EncodeToString(c.TraceID[:]) }
+func (c Context) TraceIDString() string {
+	// hex.EncodeToString needs two allocations, and every request has one of these.
+	var text [2 * len(c.TraceID)]byte
+	hex.Encode(text[:], c.TraceID[:])
+	return string(text[:])
+}
 
 // SpanIDString returns the span's ID as logs and tools write it.
 func (c Context) SpanIDString() string { return hex.EncodeToString(c.SpanID[:]) }
