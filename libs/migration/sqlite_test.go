@@ -14,7 +14,7 @@ import (
 func TestUpSQLite(t *testing.T) {
 	db := open(t, "sqlite://"+filepath.Join(t.TempDir(), "test.db"))
 	for _, want := range []migration.Result{{Applied: 1, Version: 1}, {Applied: 0, Version: 1}} {
-		got, err := migration.Up(t.Context(), db, files("CREATE TABLE a (x INTEGER);"), patient, discard())
+		got, err := up(t.Context(), db, files("CREATE TABLE a (x INTEGER);"), patient, discard())
 		if err != nil || got != want {
 			t.Errorf("Up: got %+v, %v; want %+v", got, err, want)
 		}
@@ -28,7 +28,7 @@ func TestUpSQLiteAtOnce(t *testing.T) {
 	for range 4 {
 		db := open(t, databaseURL)
 		group.Go(func() {
-			if _, err := migration.Up(t.Context(), db, files("CREATE TABLE a (x INTEGER);"), patient, discard()); err != nil {
+			if _, err := up(t.Context(), db, files("CREATE TABLE a (x INTEGER);"), patient, discard()); err != nil {
 				t.Errorf("Up: %v", err)
 			}
 		})
@@ -40,7 +40,7 @@ func TestUpSQLiteAtOnce(t *testing.T) {
 // for.
 func TestUpSQLiteWithoutFolder(t *testing.T) {
 	db := open(t, "sqlite://"+filepath.Join(t.TempDir(), "missing", "test.db"))
-	_, err := migration.Up(t.Context(), db, files("SELECT 1;"), patient, discard())
+	_, err := up(t.Context(), db, files("SELECT 1;"), patient, discard())
 	if got := migration.ExitCode(err); got != migration.ExitConfiguration {
 		t.Errorf("got exit code %d (%v), want %d", got, err, migration.ExitConfiguration)
 	}

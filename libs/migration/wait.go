@@ -2,9 +2,9 @@ package migration
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,31 +16,35 @@ const (
 	longPause  = 2 * time.Second
 )
 
-// waitFor returns nil as soon as the database answers. It does not wait when
-// the server answers that it will never let us in.
-func waitFor(ctx context.Context, db *database.Database, limit time.Duration, log *slog.Logger) error {
+// waitFor returns a session as soon as the database answers. It does not wait
+// when the server answers that it will never let us in.
+func (m *Migrator) waitFor(ctx context.Context) (*sql.DB, error) {
+	limit := m.config.DatabaseWait
 	begin := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
-		err := db.PingContext(waiting)
+		session := m.db.Session()
+		err := session.PingContext(waiting)
+		if err == nil {
+			return session, nil
+		}
+		_ = session.Close() // it never opened
 		switch {
-		case err == nil:
-			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("waiting for the database: %w", ctx.Err())
-		case waiting.Err() == nil && isFinal(db.Dialect, err):
-			return fmt.Errorf("%w: %w", ErrConfiguration, err)
+			return nil, fmt.Errorf("waiting for the database: %w", ctx.Err())
+		case waiting.Err() == nil && isFinal(m.db.Dialect, err):
+			return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 		case waiting.Err() == nil:
-			log.Info("waiting for the database", "waited", time.Since(begin).String(), "limit", limit.String(), "error", err.Error())
+			m.log.Info("waiting for the database", "waited", time.Since(begin).Round(time.Millisecond).String(), "limit", limit.String(), "error", err.Error())
 		}
 		select {
 		case <-time.After(pause):
 		case <-waiting.Done():
 			if ctx.Err() != nil {
-				return fmt.Errorf("waiting for the database: %w", ctx.Err())
+				return nil, fmt.Errorf("waiting for the database: %w", ctx.Err())
 			}
-			return fmt.Errorf("%w: waited %s: %w", ErrUnreachable, limit, err)
+			return nil, fmt.Errorf("%w: waited %s: %w", ErrUnreachable, limit, err)
 		}
 	}
 }
@@ -51,14 +55,19 @@ func waitFor(ctx context.Context, db *database.Database, limit time.Duration, lo
 // another process is using it.
 func isFinal(dialect database.Dialect, err error) bool {
 	if dialect == database.SQLite {
-		// An interface, because production binaries do not link SQLite.
-		const busy = 5
-		var coded interface{ Code() int }
-		return !errors.As(err, &coded) || coded.Code()&0xff != busy
+		return !isBusy(err)
 	}
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) || len(refused.Code) != 5 {
 		return false
 	}
 	return refused.Code[:2] == "28" || refused.Code == "3D000"
+}
+
+// isBusy says whether another process is using an SQLite file.
+func isBusy(err error) bool {
+	// An interface, because production binaries do not link SQLite.
+	const busy = 5
+	var coded interface{ Code() int }
+	return errors.As(err, &coded) && coded.Code()&0xff == busy
 }

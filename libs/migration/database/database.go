@@ -2,11 +2,14 @@
 package database
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
 	"path"
+	"sync/atomic"
 
 	"github.com/soketsugo/soketsugo/libs/migration/pgsql"
 )
@@ -25,6 +28,59 @@ const (
 type Database struct {
 	*sql.DB
 	Dialect Dialect
+	// connector opens the connections of sessions.
+	connector driver.Connector
+}
+
+// Session returns the database over one connection that is never replaced. It
+// is opened when it is first used; once it breaks, everything fails with
+// ErrSessionLost.
+func (d *Database) Session() *sql.DB {
+	session := sql.OpenDB(&once{Connector: d.connector})
+	session.SetMaxOpenConns(1)
+	return session
+}
+
+// ErrSessionLost is what a session fails with whose connection broke.
+var ErrSessionLost = errors.New("the connection to the database was lost")
+
+// once opens a single connection. database/sql would quietly replace one that
+// broke, and with it lose the locks that it held.
+type once struct {
+	driver.Connector
+	opened atomic.Bool
+}
+
+// Connect opens the connection.
+func (o *once) Connect(ctx context.Context) (driver.Conn, error) {
+	if o.opened.Load() {
+		return nil, ErrSessionLost
+	}
+	conn, err := o.Connector.Connect(ctx)
+	if err == nil {
+		o.opened.Store(true)
+	}
+	return conn, err
+}
+
+// BackendPID returns the server's process of a PostgreSQL session, as the server,
+// or what stands in front of it, said when the connection was opened.
+func BackendPID(ctx context.Context, session *sql.DB) (int64, error) {
+	conn, err := session.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	var pid int64
+	err = conn.Raw(func(raw any) error {
+		backend, ok := raw.(interface{ BackendPID() int64 })
+		if !ok {
+			return errors.New("not a connection to PostgreSQL")
+		}
+		pid = backend.BackendPID()
+		return nil
+	})
+	return pid, err
 }
 
 // Open returns the database for databaseURL: postgres://… or sqlite:///path. It
@@ -41,19 +97,23 @@ func Open(databaseURL string) (*Database, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Database{DB: sql.OpenDB(connector), Dialect: PostgreSQL}, nil
+		return newDatabase(connector, PostgreSQL), nil
 	case "sqlite":
 		// sqlite://file.db names a host, and SQLite would take the empty path for a
 		// database that vanishes with its connection.
 		if parsed.Host != "" || !path.IsAbs(parsed.Path) {
 			return nil, errors.New("the database URL must hold an absolute path, as sqlite:///folder/file.db does")
 		}
-		db, err := openSQLite(parsed.Path)
+		connector, err := newSQLiteConnector(parsed.Path)
 		if err != nil {
 			return nil, err
 		}
-		return &Database{DB: db, Dialect: SQLite}, nil
+		return newDatabase(connector, SQLite), nil
 	default:
 		return nil, fmt.Errorf("the database URL's scheme is %q; it must be postgres or sqlite", parsed.Scheme)
 	}
+}
+
+func newDatabase(connector driver.Connector, dialect Dialect) *Database {
+	return &Database{DB: sql.OpenDB(connector), Dialect: dialect, connector: connector}
 }

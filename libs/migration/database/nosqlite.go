@@ -3,11 +3,11 @@
 package database
 
 import (
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 )
 
-func openSQLite(string) (*sql.DB, error) {
+func newSQLiteConnector(string) (driver.Connector, error) {
 	return nil, errors.New("this binary holds PostgreSQL only: set DATABASE_URL to postgres://…, " +
 		"or build with the tag sqlite to use an SQLite file")
 }

@@ -3,22 +3,29 @@
 package database
 
 import (
-	"database/sql"
-	"fmt"
+	"context"
+	"database/sql/driver"
 	"net/url"
 
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite"
 )
 
-func openSQLite(path string) (*sql.DB, error) {
+func newSQLiteConnector(path string) (driver.Connector, error) {
 	options := url.Values{
 		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)"},
 		// A transaction that will write waits for its turn when it begins.
 		"_txlock": {"immediate"},
 	}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+options.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("opening the database %q: %w", path, err)
-	}
-	return db, nil
+	return &sqliteConnector{"file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options.Encode()}, nil
 }
+
+// sqliteConnector opens connections to one file.
+type sqliteConnector struct{ name string }
+
+// Connect opens a connection.
+func (c *sqliteConnector) Connect(context.Context) (driver.Conn, error) {
+	return c.Driver().Open(c.name)
+}
+
+// Driver returns the driver.
+func (*sqliteConnector) Driver() driver.Driver { return &sqlite.Driver{} }

@@ -33,6 +33,10 @@ func (c *conn) Close() error {
 // IsValid says whether the connection can be used again.
 func (c *conn) IsValid() bool { return !c.pg.IsClosed() }
 
+// BackendPID returns the server's process, as the server said when the
+// connection was opened.
+func (c *conn) BackendPID() int64 { return int64(c.pg.PID()) }
+
 // Ping asks the server for an answer.
 func (c *conn) Ping(ctx context.Context) error {
 	_, err := c.run(ctx, "SELECT 1", nil)

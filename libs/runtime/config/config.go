@@ -11,7 +11,8 @@
 //
 // The tags are config (the variable's name), default, required, doc, enum (the
 // values allowed, for strings) and schemes (the schemes allowed, for a
-// SecretURL). Fields may be string, bool, int, time.Duration, Secret, SecretURL
+// SecretURL). A field with the tag flag instead of config is an option of one
+// call, which the environment cannot set. Fields may be string, bool, int, time.Duration, Secret, SecretURL
 // and HostPort; a struct without a config tag is read field by field. Anything
 // else is a mistake in the program, and Parse panics.
 package config
@@ -22,6 +23,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/buildinfo"
@@ -38,6 +40,17 @@ type Program struct {
 	Summary string
 	// Version is the service's checked-in version.
 	Version string
+	// Commands are what the first argument can be; the first of them is what
+	// happens without. Most programs do one thing and have none.
+	Commands []Command
+}
+
+// Command is one of the things that a program can do.
+type Command struct {
+	// Name is the argument.
+	Name string
+	// Summary is one line for --help.
+	Summary string
 }
 
 // Load fills the struct that into points at from the process's environment and
@@ -46,6 +59,26 @@ type Program struct {
 // the code.
 func Load(into any, program Program) (code int, proceed bool) {
 	return load(into, program, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+}
+
+// LoadCommand does what Load does for a program that has commands, and returns
+// the name of the one that was asked for.
+func LoadCommand(into any, program Program) (command string, code int, proceed bool) {
+	return loadCommand(into, program, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+}
+
+func loadCommand(into any, program Program, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer) (string, int, bool) {
+	command := program.Commands[0].Name
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		command, args = args[0], args[1:]
+		known := slices.ContainsFunc(program.Commands, func(c Command) bool { return c.Name == command })
+		if !known {
+			fmt.Fprintf(stderr, "%s: there is no command %q; --help lists them\n", program.Name, command)
+			return "", ExitUsage, false
+		}
+	}
+	code, proceed := load(into, program, args, lookup, stdout, stderr)
+	return command, code, proceed
 }
 
 func load(into any, program Program, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer) (int, bool) {
@@ -116,10 +149,10 @@ func resolve(into any, args []string, lookup func(string) (string, bool)) ([]set
 		}
 		shown := s.name
 		s.held = s.fallback
-		if value, ok := lookup(s.name); ok && value != "" {
+		if value, ok := lookup(s.name); ok && value != "" && !s.option {
 			s.held, s.origin = value, "environment"
 		}
-		if value, ok := flags[s.name]; ok {
+		if value, ok := flags[s.flag()]; ok {
 			shown = "--" + s.flag()
 			s.held, s.origin = value, "flag"
 		}
@@ -186,7 +219,7 @@ func parseArgs(settings []setting, args []string) (values map[string]string, mis
 		default:
 			value, args = args[0], args[1:]
 		}
-		values[s.name] = value
+		values[s.flag()] = value
 	}
 	return values, mistakes, nil
 }

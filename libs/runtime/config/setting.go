@@ -48,9 +48,11 @@ type setting struct {
 	fallback string
 	doc      string
 	required bool
-	enum     []string
-	schemes  []string
-	target   any
+	// option says that only a flag sets it.
+	option  bool
+	enum    []string
+	schemes []string
+	target  any
 	// held is the value that the setting got, and origin says from where.
 	held, origin string
 }
@@ -64,7 +66,10 @@ func newSetting(name string, field reflect.StructField, value reflect.Value) set
 		enum:     list(field.Tag.Get("enum")),
 		schemes:  list(field.Tag.Get("schemes")),
 	}
-	if name == "" || !value.CanSet() {
+	if option := field.Tag.Get("flag"); option != "" {
+		s.name, s.option = option, true
+	}
+	if s.name == "" || !value.CanSet() {
 		panic("config: field " + field.Name + " needs a config tag and an upper-case name")
 	}
 	s.target = value.Addr().Interface()

@@ -9,8 +9,23 @@ import (
 func Usage(into any, program Program) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s: %s\n\n", program.Name, program.Summary)
+	if len(program.Commands) > 0 {
+		fmt.Fprintf(&text, "Usage: %s [COMMAND] [FLAGS]\n\n", program.Name)
+		for i, command := range program.Commands {
+			standard := ""
+			if i == 0 {
+				standard = " (what happens without a command)"
+			}
+			fmt.Fprintf(&text, "  %-8s %s%s\n", command.Name, command.Summary, standard)
+		}
+		text.WriteString("\n")
+	}
 	text.WriteString("Each setting is an environment variable; the flag of the same name overrides it.\n\n")
 	for _, s := range settingsOf(into) {
+		if s.option {
+			fmt.Fprintf(&text, "  --%s\n        %s; takes %s\n", s.flag(), s.doc, s.takes())
+			continue
+		}
 		fmt.Fprintf(&text, "  %s, --%s\n", s.name, s.flag())
 		fmt.Fprintf(&text, "        %s; takes %s", s.doc, s.takes())
 		switch {
@@ -33,6 +48,9 @@ func Usage(into any, program Program) string {
 func listing(settings []setting) string {
 	var text strings.Builder
 	for _, s := range settings {
+		if s.option {
+			continue
+		}
 		held := s.held
 		if held != "" && s.isSecret() {
 			held = redacted
@@ -55,11 +73,14 @@ type Setting struct {
 }
 
 // Describe lists the settings of the struct that into points at, in the order
-// of its fields. Documentation and manifests read them here, so that no default
+// of its fields, without the options of one call. Documentation and manifests read them here, so that no default
 // stands in two places.
 func Describe(into any) []Setting {
 	var described []Setting
 	for _, s := range settingsOf(into) {
+		if s.option {
+			continue
+		}
 		described = append(described, Setting{Name: s.name, Default: s.fallback, Takes: s.takes(), Doc: s.doc})
 	}
 	return described

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/pressly/goose/v3"
+	"github.com/soketsugo/soketsugo/libs/migration/database"
+	"github.com/soketsugo/soketsugo/libs/migration/history"
+	"github.com/soketsugo/soketsugo/libs/migration/source"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
@@ -28,5 +31,23 @@ func Migrated(t testing.TB, files fs.FS) string {
 	if _, err := provider.Up(t.Context()); err != nil {
 		t.Fatalf("applying migrations: %v", err)
 	}
+	note(t, db, files)
 	return path
+}
+
+// note writes the history, which the stores look at.
+func note(t testing.TB, db *sql.DB, files fs.FS) {
+	t.Helper()
+	migrations, err := source.Read(files)
+	if err != nil {
+		t.Fatalf("reading migrations: %v", err)
+	}
+	if err := history.Create(t.Context(), db, database.SQLite); err != nil {
+		t.Fatal(err)
+	}
+	for _, migration := range migrations {
+		if err := history.Insert(t.Context(), db, migration); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/schema"
 )
 
 const (
@@ -128,10 +129,19 @@ func (s *Store) Ping(ctx context.Context) error {
 	return translate(ctx, conn.Ping(ctx))
 }
 
-// CheckSchema returns nil when the database has the tables that the store needs.
+// CheckSchema returns nil when the database has the schema that the store needs,
+// or a newer one.
 func (s *Store) CheckSchema(ctx context.Context) error {
-	_, err := s.pool.Exec(ctx, `SELECT 1 FROM enrolments, playbooks LIMIT 0`)
-	return translate(ctx, err)
+	var version int64
+	err := s.pool.QueryRow(ctx, `SELECT COALESCE(max(version), 0) FROM soketsugo_migrations`).Scan(&version)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == undefinedTable {
+		err = nil
+	}
+	if err != nil {
+		return translate(ctx, err)
+	}
+	return schema.Check(version)
 }
 
 // Pool says how many connections there are, how many of them are in use, how
@@ -140,6 +150,9 @@ func (s *Store) Pool() (open, inUse, most int, waits int64) {
 	stat := s.pool.Stat()
 	return int(stat.TotalConns()), int(stat.AcquiredConns()), int(stat.MaxConns()), stat.EmptyAcquireCount()
 }
+
+// undefinedTable is the error code of PostgreSQL for a table that does not exist.
+const undefinedTable = "42P01"
 
 // unavailable says that the database cannot be used for now, whatever the
 // cause.

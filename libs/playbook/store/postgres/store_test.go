@@ -32,8 +32,12 @@ func migrate(ctx context.Context, databaseURL string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = migration.Up(ctx, db, map[database.Dialect]fs.FS{database.PostgreSQL: migrations.Files},
+	migrator, err := migration.New(db, map[database.Dialect]fs.FS{database.PostgreSQL: migrations.Files},
 		migration.Config{DatabaseWait: time.Minute, LockWait: time.Minute}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	_, err = migrator.Up(ctx, migration.Newest)
 	return err
 }
 
@@ -43,6 +47,34 @@ func TestConformance(t *testing.T) {
 		t.Helper()
 		return open(t, cluster.Database(t))
 	})
+}
+
+// The schema is too old until the migrations are there, and new enough ever after.
+func TestCheckSchema(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	store := open(t, databaseURL)
+	admin, err := pgconn.Connect(t.Context(), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.WithoutCancel(t.Context()))
+	for _, step := range []struct {
+		statement string
+		ready     bool
+	}{
+		{"SELECT 1", true},
+		{"INSERT INTO soketsugo_migrations (version, name, checksum) VALUES (9999, '9999_later.sql', '')", true},
+		{"DELETE FROM soketsugo_migrations", false},
+		{"DROP TABLE soketsugo_migrations", false},
+	} {
+		if _, err := admin.Exec(t.Context(), step.statement).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+		err := store.CheckSchema(t.Context())
+		if (err == nil) != step.ready || err != nil && (domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "run migrate")) {
+			t.Errorf("after %s: got %v, want ready = %v", step.statement, err, step.ready)
+		}
+	}
 }
 
 // A server that is away makes calls fail as unavailable, not the opening.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/schema"
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
 )
@@ -60,10 +61,21 @@ func (s *Store) Ping(ctx context.Context) error {
 	return translate(ctx, s.db.PingContext(ctx))
 }
 
-// CheckSchema returns nil when the file has the tables that the store needs.
+// CheckSchema returns nil when the file has the schema that the store needs, or a
+// newer one.
 func (s *Store) CheckSchema(ctx context.Context) error {
-	_, err := s.db.ExecContext(ctx, `SELECT 1 FROM enrolments, playbooks LIMIT 0`)
-	return translate(ctx, err)
+	var exists bool
+	err := s.db.QueryRowContext(ctx, `SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = 'soketsugo_migrations'`).Scan(&exists)
+	if err != nil {
+		return translate(ctx, err)
+	}
+	var version int64
+	if exists {
+		if err := s.db.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM soketsugo_migrations`).Scan(&version); err != nil {
+			return translate(ctx, err)
+		}
+	}
+	return schema.Check(version)
 }
 
 // Pool says how many connections there are, how many of them are in use, how

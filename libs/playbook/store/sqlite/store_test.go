@@ -87,7 +87,7 @@ func TestCheckFails(t *testing.T) {
 		want       domain.Kind
 	}{
 		{"no folder", filepath.Join(t.TempDir(), "missing", "playbook.db"), domain.Unavailable},
-		{"no tables", filepath.Join(t.TempDir(), "a b%?#.db"), 0},
+		{"no tables", filepath.Join(t.TempDir(), "a b%?#.db"), domain.Unavailable},
 	} {
 		store, err := sqlite.Open(test.path)
 		if err != nil {

@@ -1,0 +1,210 @@
+package migration
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	goosedb "github.com/pressly/goose/v3/database"
+	"github.com/soketsugo/soketsugo/libs/migration/database"
+	"github.com/soketsugo/soketsugo/libs/migration/history"
+	"github.com/soketsugo/soketsugo/libs/migration/source"
+)
+
+const (
+	// A migration that did not get a lock is tried again after a pause that doubles.
+	firstRetry   = 500 * time.Millisecond
+	longestRetry = 30 * time.Second
+)
+
+// read makes goose read the files.
+func (s *session) read(m *Migrator) error {
+	s.store = &store{migrations: m.migrations}
+	provider, err := goose.NewProvider(goose.DialectCustom, s.db, m.files, goose.WithStore(s.store),
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fmt.Errorf("%w: reading migrations: %w", ErrConfiguration, err)
+	}
+	s.provider = provider
+	return nil
+}
+
+// apply applies a migration, or takes it back. When it does not get a lock
+// within the timeout, which bounds how long others have to wait behind it, it
+// lets them pass and tries again.
+func (m *Migrator) apply(ctx context.Context, s *session, migration source.Migration, up bool, result *Result) error {
+	begin := time.Now()
+	for pause := firstRetry; ; pause = min(2*pause, longestRetry) {
+		err := m.attempt(ctx, s, migration, up)
+		took := time.Since(begin)
+		switch {
+		case err == nil:
+			result.Applied++
+			said := "migration applied"
+			if !up {
+				said = "migration taken back"
+			}
+			m.log.Info(said, "version", migration.Version, "file", migration.Name, "seconds", took.Seconds())
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", migration.Name, err)
+		case s.dialect == database.SQLite && m.overtaken(ctx, s, migration, up):
+			// Another runner did it.
+			return nil
+		case !hasCode(err, lockNotAvailable, deadlockDetected):
+			return fmt.Errorf("%s: %w", migration.Name, err)
+		case took+pause > m.config.LockWait:
+			return fmt.Errorf("%s: %w: tried for %s (LOCK_WAIT is %s): %w", migration.Name, ErrLocked, took.Round(time.Second), m.config.LockWait, err)
+		}
+		pause := pause/2 + rand.N(pause/2)
+		result.Retries++
+		m.log.Warn("no lock within the timeout; letting others pass and trying again", "file", migration.Name,
+			"pause", pause.Round(time.Millisecond).String(), "error", err.Error())
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// overtaken says whether the history has by now what a migration that failed
+// was to do. SQLite has no lock that outlives a transaction; so one of two
+// runners at once fails, all of its transaction is undone, and it goes on with
+// what is left.
+func (m *Migrator) overtaken(ctx context.Context, s *session, migration source.Migration, up bool) bool {
+	entries, err := history.Read(ctx, s.db)
+	if err != nil {
+		return false
+	}
+	for _, entry := range entries {
+		if entry.Version == migration.Version {
+			return up && entry.Checksum == migration.Checksum
+		}
+	}
+	return !up
+}
+
+// attempt tries once.
+func (m *Migrator) attempt(ctx context.Context, s *session, migration source.Migration, up bool) error {
+	lockTimeout, statementTimeout := m.config.LockTimeout, m.config.StatementTimeout
+	if migration.Concurrent() {
+		// Nobody has to wait behind it.
+		lockTimeout = 0
+	}
+	if migration.LockTimeout != nil {
+		lockTimeout = *migration.LockTimeout
+	}
+	if migration.StatementTimeout != nil {
+		statementTimeout = *migration.StatementTimeout
+	}
+	stop := m.watch(s, migration)
+	defer stop()
+	if err := s.limit(ctx, lockTimeout, statementTimeout); err != nil {
+		return err
+	}
+	if up {
+		if err := m.dropInvalidIndex(ctx, s, migration); err != nil {
+			return err
+		}
+	}
+	s.store.applied = !up
+	_, err := s.provider.ApplyVersion(ctx, migration.Version, up)
+	var partial *goose.PartialError
+	if errors.As(err, &partial) {
+		return partial.Err
+	}
+	return err
+}
+
+// dropInvalidIndex removes what a CREATE INDEX CONCURRENTLY left that was killed
+// or failed: an index that costs every writer time and serves no reader.
+func (m *Migrator) dropInvalidIndex(ctx context.Context, s *session, migration source.Migration) error {
+	name, table := migration.ConcurrentIndex()
+	if name == "" || s.dialect != database.PostgreSQL {
+		return nil
+	}
+	// The index is in its table's schema.
+	const query = `SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index i
+		JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE i.indrelid = to_regclass($1) AND NOT i.indisvalid AND c.relname = $2`
+	var index string
+	err := s.db.QueryRowContext(ctx, query, table, unquoted(name)).Scan(&index)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for an invalid index %s: %w", name, err)
+	}
+	m.log.Warn("dropping the invalid index that an earlier run left", "file", migration.Name, "index", index)
+	if _, err := s.db.ExecContext(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+index); err != nil {
+		return fmt.Errorf("dropping the invalid index %s: %w", index, err)
+	}
+	return nil
+}
+
+// unquoted is an identifier as the catalogue has it.
+func unquoted(identifier string) string {
+	if inner, ok := strings.CutPrefix(identifier, `"`); ok {
+		return strings.ReplaceAll(strings.TrimSuffix(inner, `"`), `""`, `"`)
+	}
+	return strings.ToLower(identifier)
+}
+
+// store is what goose asks and tells about the history. It knows what goose asks
+// for already, so only changes reach the database, in the transaction of the
+// migration itself.
+type store struct {
+	migrations []source.Migration
+	// applied is whether the migration at hand is applied.
+	applied bool
+}
+
+var _ goosedb.StoreExtender = (*store)(nil)
+
+// Tablename returns the history's table.
+func (*store) Tablename() string { return history.Table }
+
+// TableExists returns true: the table is made before goose is asked anything.
+func (*store) TableExists(context.Context, goosedb.DBTxConn) (bool, error) { return true, nil }
+
+// CreateVersionTable is never called, because the table exists.
+func (*store) CreateVersionTable(context.Context, goosedb.DBTxConn) error {
+	return goosedb.ErrNotImplemented
+}
+
+// Insert notes that a migration was applied.
+func (s *store) Insert(ctx context.Context, db goosedb.DBTxConn, request goosedb.InsertRequest) error {
+	for _, migration := range s.migrations {
+		if migration.Version == request.Version {
+			return history.Insert(ctx, db, migration)
+		}
+	}
+	return goosedb.ErrVersionNotFound
+}
+
+// Delete notes that a migration was taken back.
+func (*store) Delete(ctx context.Context, db goosedb.DBTxConn, version int64) error {
+	return history.Delete(ctx, db, version)
+}
+
+// GetMigration says whether the migration at hand is applied.
+func (s *store) GetMigration(context.Context, goosedb.DBTxConn, int64) (*goosedb.GetMigrationResult, error) {
+	if !s.applied {
+		return nil, goosedb.ErrVersionNotFound
+	}
+	return &goosedb.GetMigrationResult{IsApplied: true}, nil
+}
+
+// GetLatestVersion is never called: goose is told which migration to apply.
+func (*store) GetLatestVersion(context.Context, goosedb.DBTxConn) (int64, error) {
+	return 0, goosedb.ErrNotImplemented
+}
+
+// ListMigrations is never called, for the same reason.
+func (*store) ListMigrations(context.Context, goosedb.DBTxConn) ([]*goosedb.ListMigrationsResult, error) {
+	return nil, goosedb.ErrNotImplemented
+}

@@ -1,0 +1,268 @@
+package migration
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pressly/goose/v3"
+	"github.com/soketsugo/soketsugo/libs/migration/database"
+	"github.com/soketsugo/soketsugo/libs/migration/history"
+	"github.com/soketsugo/soketsugo/libs/migration/source"
+)
+
+// LockID names the advisory lock; operators find its holder in pg_locks. Any
+// number will do, as long as it never changes and nothing else in the database
+// uses it; this one spells "soketsug".
+const LockID int64 = 0x736f6b6574737567
+
+const (
+	// checkInterval is how soon the server notices, in the middle of a statement,
+	// that a runner died, and gives its locks back.
+	checkInterval = 2 * time.Second
+	// Who waits for another runner looks again after a quarter of the time that it
+	// has waited, within these bounds. It could sleep in pg_advisory_lock instead;
+	// but that is a query with a snapshot, and a CREATE INDEX CONCURRENTLY of the
+	// runner at work would wait for it in turn.
+	shortestPoll = 5 * time.Millisecond
+	longestPoll  = 250 * time.Millisecond
+	// most times that a run begins anew because its connection broke.
+	mostLosses = 5
+	// pauseAfterLoss gives a server that restarts a moment.
+	pauseAfterLoss = time.Second
+)
+
+// Codes of PostgreSQL's errors.
+const (
+	lockNotAvailable      = "55P03"
+	deadlockDetected      = "40P01"
+	insufficientPrivilege = "42501"
+)
+
+// hasCode says whether an error is one of PostgreSQL's with one of those codes.
+func hasCode(err error, codes ...string) bool {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	for _, code := range codes {
+		if refused.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// session is the one connection of a run. It holds the lock, and everything is
+// done on it: were they two, a runner whose lock is gone could go on working.
+type session struct {
+	db      *sql.DB
+	dialect database.Dialect
+	// pid is that of the server's process; 0 for SQLite.
+	pid int64
+	// lockTimeout and statementTimeout are what the session has now.
+	lockTimeout, statementTimeout time.Duration
+	provider                      *goose.Provider
+	store                         *store
+}
+
+// connect waits for the database and returns a session.
+func (m *Migrator) connect(ctx context.Context) (*session, error) {
+	db, err := m.waitFor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{db: db, dialect: m.db.Dialect}
+	if s.dialect == database.PostgreSQL {
+		if err := m.prepare(ctx, s); err != nil {
+			s.close()
+			return nil, interrupted(ctx, err)
+		}
+	}
+	return s, nil
+}
+
+// prepare makes the server look after the session, and makes sure that it is one.
+func (m *Migrator) prepare(ctx context.Context, s *session) error {
+	// set_config runs only where the server has the setting, which came with
+	// PostgreSQL 14.
+	const query = `SELECT pg_backend_pid(), set_config('application_name', 'migrate', false),
+		(SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'client_connection_check_interval')`
+	var name string
+	var interval sql.NullString
+	row := s.db.QueryRowContext(ctx, query, fmt.Sprintf("%dms", checkInterval.Milliseconds()))
+	if err := row.Scan(&s.pid, &name, &interval); err != nil {
+		return fmt.Errorf("preparing the session: %w", err)
+	}
+	return m.refusePooler(ctx, s)
+}
+
+// close ends the session, and with it the lock.
+func (s *session) close() { _ = s.db.Close() }
+
+// lost says whether the connection is gone.
+func (s *session) lost() bool {
+	conn, err := s.db.Conn(context.Background())
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err != nil
+}
+
+// compare reads the history, which may not exist yet.
+func (s *session) compare(ctx context.Context, migrations []source.Migration) ([]history.Line, error) {
+	exists, err := history.Exists(ctx, s.db, s.dialect)
+	if err != nil {
+		return nil, err
+	}
+	var entries []history.Entry
+	if exists {
+		if entries, err = history.Read(ctx, s.db); err != nil {
+			return nil, err
+		}
+	}
+	return history.Compare(entries, migrations), nil
+}
+
+// locked does work while no other runner does, on a session that holds the lock
+// and has a history. When the connection breaks it begins anew, because what was
+// committed is in the history. Who waits for the lock stops waiting when idle says
+// that there is no work left; it may be nil.
+func (m *Migrator) locked(ctx context.Context, idle func([]history.Line) bool, work func(context.Context, *session) error) error {
+	for losses := 0; ; losses++ {
+		s, err := m.connect(ctx)
+		if err != nil {
+			return err
+		}
+		err = m.lock(ctx, s, idle)
+		if err == nil {
+			err = m.open(ctx, s)
+		}
+		if err == nil {
+			err = work(ctx, s)
+		}
+		lost := err != nil && ctx.Err() == nil && s.lost()
+		s.close()
+		switch {
+		case !lost:
+			return interrupted(ctx, err)
+		case losses == mostLosses:
+			return fmt.Errorf("%w: the connection broke %d times: %w", ErrUnreachable, losses+1, err)
+		}
+		m.log.Warn("the connection broke; beginning anew", "error", err.Error())
+		if err := sleep(ctx, pauseAfterLoss); err != nil {
+			return err
+		}
+	}
+}
+
+// open creates the history where there is none, and reads the files.
+func (m *Migrator) open(ctx context.Context, s *session) error {
+	exists, err := history.Exists(ctx, s.db, s.dialect)
+	if err == nil && !exists {
+		err = m.create(ctx, s)
+	}
+	if hasCode(err, insufficientPrivilege) {
+		return fmt.Errorf("%w: %w: grant the user CREATE on the schema", ErrConfiguration, err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.read(m)
+}
+
+// create makes the history, with what goose's holds where there is one.
+func (m *Migrator) create(ctx context.Context, s *session) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("creating the history: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	if err := history.Create(ctx, tx, s.dialect); err != nil {
+		return err
+	}
+	adopted, err := history.Adopt(ctx, tx, s.dialect, m.migrations)
+	if err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("creating the history: %w", err)
+	}
+	if adopted > 0 {
+		m.log.Info("took over the history that goose kept", "migrations", adopted)
+	}
+	return nil
+}
+
+// lock waits until no other runner is at work. SQLite has no lock that outlives a
+// transaction; see apply.
+func (m *Migrator) lock(ctx context.Context, s *session, idle func([]history.Line) bool) error {
+	if s.dialect != database.PostgreSQL {
+		return nil
+	}
+	begin := time.Now()
+	for named := time.Duration(0); ; {
+		var got bool
+		if err := s.db.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, LockID).Scan(&got); err != nil {
+			return fmt.Errorf("taking the migration lock: %w", err)
+		}
+		if got {
+			return nil
+		}
+		if idle != nil {
+			if lines, err := s.compare(ctx, m.migrations); err != nil || idle(lines) {
+				return err
+			}
+		}
+		waited := time.Since(begin)
+		if waited >= m.config.LockWait {
+			return fmt.Errorf("%w: waited %s (LOCK_WAIT) for another runner: %s", ErrLocked, m.config.LockWait, m.holder(ctx, s))
+		}
+		if waited >= named {
+			// At once, and then every beat.
+			m.log.Info("waiting for another runner", "waited", waited.Round(time.Millisecond).String(),
+				"limit", m.config.LockWait.String(), "holder", m.holder(ctx, s))
+			named = waited + beat
+		}
+		pause := min(max(waited/4, shortestPoll), longestPoll, m.config.LockWait-waited)
+		if err := sleep(ctx, pause/2+rand.N(pause/2+1)); err != nil {
+			return err
+		}
+	}
+}
+
+// limit sets the timeouts of what comes next on the session.
+func (s *session) limit(ctx context.Context, lockTimeout, statementTimeout time.Duration) error {
+	if s.dialect != database.PostgreSQL || s.lockTimeout == lockTimeout && s.statementTimeout == statementTimeout {
+		return nil
+	}
+	_, err := s.db.ExecContext(ctx, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %d",
+		milliseconds(lockTimeout), milliseconds(statementTimeout)))
+	if err != nil {
+		return fmt.Errorf("setting timeouts: %w", err)
+	}
+	s.lockTimeout, s.statementTimeout = lockTimeout, statementTimeout
+	return nil
+}
+
+// milliseconds keeps a short time from becoming 0, which is no limit.
+func milliseconds(limit time.Duration) int64 {
+	if limit == 0 {
+		return 0
+	}
+	return max(limit.Milliseconds(), 1)
+}
+
+// sleep returns the context's error if that ends first.
+func sleep(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("interrupted: %w", ctx.Err())
+	}
+}

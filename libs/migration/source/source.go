@@ -1,0 +1,200 @@
+// Package source reads migrations: SQL files named NNNN_name.sql in goose's
+// format, with settings of their own in comments.
+package source
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Migration is one file.
+type Migration struct {
+	// Version is the number that the name begins with.
+	Version int64
+	// Name is the file's name.
+	Name string
+	// Checksum is that of the content, whatever the line ends are.
+	Checksum string
+	// Up and Down are the two parts, as they are in the file.
+	Up, Down string
+	// NoTransaction says that the statements run each by itself.
+	NoTransaction bool
+	// ReadUntil is set where the file takes something away: the last version whose
+	// servers still use it. Servers up to that version break; 0 means that the file
+	// takes nothing away.
+	ReadUntil int64
+	// LockTimeout and StatementTimeout are for this file alone; nil where it does
+	// not say.
+	LockTimeout, StatementTimeout *time.Duration
+}
+
+const (
+	upMarker            = "-- +goose Up"
+	downMarker          = "-- +goose Down"
+	noTransactionMarker = "-- +goose NO TRANSACTION"
+	// directive begins the comments that are for us.
+	directive = "-- soketsugo:"
+)
+
+// fileName is what a migration must be called: four digits or more, so that
+// names sort as numbers do.
+var fileName = regexp.MustCompile(`^(\d{4,})_[a-z0-9]+(_[a-z0-9]+)*\.sql$`)
+
+// Read returns the migrations in a folder, in the order of their versions. The
+// error holds a line for each file that is wrong.
+func Read(files fs.FS) ([]Migration, error) {
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("listing migrations: %w", err)
+	}
+	var all []Migration
+	var mistakes []error
+	for _, name := range names {
+		content, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading a migration: %w", err)
+		}
+		migration, err := Parse(name, content)
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		all = append(all, migration)
+	}
+	slices.SortStableFunc(all, func(a, b Migration) int { return int(a.Version - b.Version) })
+	for i := 1; i < len(all); i++ {
+		if all[i-1].Version == all[i].Version {
+			mistakes = append(mistakes, fmt.Errorf("%s: its number is that of %s too: give the one that was merged last the next free number",
+				all[i].Name, all[i-1].Name))
+		}
+	}
+	if len(mistakes) > 0 {
+		return nil, errors.Join(mistakes...)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("there are no migrations: the binary was built with an empty folder")
+	}
+	return all, nil
+}
+
+// Parse reads one file.
+func Parse(name string, content []byte) (Migration, error) {
+	match := fileName.FindStringSubmatch(name)
+	if match == nil {
+		return Migration{}, errors.New("its name must be like 0007_add_owner.sql: four digits or more, then small letters, digits and single underscores")
+	}
+	version, err := strconv.ParseInt(match[1], 10, 64)
+	if err != nil || version == 0 {
+		return Migration{}, errors.New("its number must be from 1 to 9223372036854775807")
+	}
+	text := string(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")))
+	sum := sha256.Sum256([]byte(text))
+	m := Migration{Version: version, Name: name, Checksum: hex.EncodeToString(sum[:])}
+	var part *strings.Builder
+	var up, down strings.Builder
+	seen := map[string]bool{}
+	for line := range strings.Lines(text) {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case trimmed == upMarker:
+			part = &up
+			seen[upMarker] = true
+			continue
+		case trimmed == downMarker:
+			part = &down
+			seen[downMarker] = true
+			continue
+		case trimmed == noTransactionMarker:
+			m.NoTransaction = true
+			continue
+		case strings.HasPrefix(trimmed, directive):
+			if err := m.direct(strings.TrimPrefix(trimmed, directive)); err != nil {
+				return Migration{}, err
+			}
+		}
+		if part != nil {
+			part.WriteString(line)
+		}
+	}
+	if !seen[upMarker] {
+		return Migration{}, fmt.Errorf("it has no line %q before the statements that make the change", upMarker)
+	}
+	if !seen[downMarker] {
+		return Migration{}, fmt.Errorf("it has no line %q before the statements that take the change back", downMarker)
+	}
+	m.Up, m.Down = strings.TrimSpace(up.String()), strings.TrimSpace(down.String())
+	return m, nil
+}
+
+// direct reads what stands behind "-- soketsugo:".
+func (m *Migration) direct(text string) error {
+	name, rest, _ := strings.Cut(text, " ")
+	rest = strings.TrimSpace(rest)
+	switch name {
+	case "lock-timeout", "statement-timeout":
+		limit, err := time.ParseDuration(rest)
+		if err != nil || limit < 0 {
+			return fmt.Errorf("%s%s is %q; it takes a duration such as 500ms, 20s or 5m, or 0s for none", directive, name, rest)
+		}
+		if name == "lock-timeout" {
+			m.LockTimeout = &limit
+		} else {
+			m.StatementTimeout = &limit
+		}
+	case "contract":
+		until, err := strconv.ParseInt(rest, 10, 64)
+		if err != nil || until < 1 || until >= m.Version {
+			return fmt.Errorf("%scontract is %q; it takes the number of the last migration whose servers use what is taken away, lower than the file's own", directive, rest)
+		}
+		m.ReadUntil = until
+	case "allow":
+		// For the lint.
+	default:
+		return fmt.Errorf("%s%s is not known; there are lock-timeout, statement-timeout, contract and allow", directive, name)
+	}
+	return nil
+}
+
+// concurrentIndex is the beginning of the statement that makes an index without
+// holding up writers. Its name may be quoted.
+var concurrentIndex = regexp.MustCompile(`(?is)\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)\s+ON\s+(?:ONLY\s+)?((?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)(?:\.(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*))?)`)
+
+// ConcurrentIndex returns the name of the index that the file makes with CREATE
+// INDEX CONCURRENTLY, and the table's, as they are written there; empty if it
+// makes none.
+func (m *Migration) ConcurrentIndex() (index, table string) {
+	if !m.NoTransaction {
+		return "", ""
+	}
+	match := concurrentIndex.FindStringSubmatch(withoutComments(m.Up))
+	if match == nil {
+		return "", ""
+	}
+	return match[1], match[2]
+}
+
+// Concurrent says whether the file has a statement that waits for others
+// without making them wait.
+func (m *Migration) Concurrent() bool {
+	return m.NoTransaction && strings.Contains(strings.ToUpper(withoutComments(m.Up)), "CONCURRENTLY")
+}
+
+// withoutComments drops lines that are comments.
+func withoutComments(text string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}

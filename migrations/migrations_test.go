@@ -1,0 +1,37 @@
+package migrations_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/soketsugo/soketsugo/tools/migrations/released"
+)
+
+// Released migrations are as they were released, new ones are noted, and the
+// stores know which schema they need.
+func TestReleased(t *testing.T) {
+	for _, folder := range folders(t) {
+		if err := released.Check(folder.Migrations, folder.Sums); err != nil {
+			t.Errorf("%s:\n%v", folder.Path, err)
+		}
+		want := released.RequiredSource(folder.Service, folder.Migrations)
+		got, err := os.ReadFile(filepath.Join("..", released.RequiredPath(folder.Service)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not what migrations/%s makes of it: ./bazelw run //migrations:update", released.RequiredPath(folder.Service), folder.Service)
+		}
+	}
+}
+
+func folders(t *testing.T) []released.Folder {
+	t.Helper()
+	found, err := released.Folders("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
