@@ -23,17 +23,17 @@ const LockID int64 = 0x736f6b6574737567
 const (
 	// checkInterval is how soon the server notices, in the middle of a statement,
 	// that a runner died, and gives its locks back.
-	checkInterval = 2 * time.Second
+	checkInterval = 500 * time.Millisecond
 	// Who waits for another runner looks again after a quarter of the time that it
 	// has waited, within these bounds. It could sleep in pg_advisory_lock instead;
 	// but that is a query with a snapshot, and a CREATE INDEX CONCURRENTLY of the
 	// runner at work would wait for it in turn.
 	shortestPoll = 5 * time.Millisecond
 	longestPoll  = 250 * time.Millisecond
-	// most times that a run begins anew because its connection broke.
+	// mostLosses is how often a run begins anew because its connection broke.
 	mostLosses = 5
-	// pauseAfterLoss gives a server that restarts a moment.
-	pauseAfterLoss = time.Second
+	// firstPauseAfterLoss gives a server that restarts a moment. It doubles.
+	firstPauseAfterLoss = 200 * time.Millisecond
 )
 
 // Codes of PostgreSQL's errors.
@@ -70,32 +70,21 @@ type session struct {
 	store                         *store
 }
 
-// connect waits for the database and returns a session.
-func (m *Migrator) connect(ctx context.Context) (*session, error) {
-	db, err := m.waitFor(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s := &session{db: db, dialect: m.db.Dialect}
-	if s.dialect == database.PostgreSQL {
-		if err := m.prepare(ctx, s); err != nil {
-			s.close()
-			return nil, interrupted(ctx, err)
-		}
-	}
-	return s, nil
-}
-
 // prepare makes the server look after the session, and makes sure that it is one.
 func (m *Migrator) prepare(ctx context.Context, s *session) error {
-	// set_config runs only where the server has the setting, which came with
-	// PostgreSQL 14.
+	if s.dialect != database.PostgreSQL {
+		return nil
+	}
+	// client_connection_check_interval came with PostgreSQL 14. A server that does
+	// not wait until a commit is on disk could forget, in a crash, what a run has
+	// reported as done.
 	const query = `SELECT pg_backend_pid(), set_config('application_name', 'migrate', false),
-		(SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'client_connection_check_interval')`
+		(SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'client_connection_check_interval'),
+		(SELECT set_config(name, 'on', false) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'off')`
 	var name string
-	var interval sql.NullString
+	var interval, commit sql.NullString
 	row := s.db.QueryRowContext(ctx, query, fmt.Sprintf("%dms", checkInterval.Milliseconds()))
-	if err := row.Scan(&s.pid, &name, &interval); err != nil {
+	if err := row.Scan(&s.pid, &name, &interval, &commit); err != nil {
 		return fmt.Errorf("preparing the session: %w", err)
 	}
 	return m.refusePooler(ctx, s)
@@ -154,7 +143,7 @@ func (m *Migrator) locked(ctx context.Context, idle func([]history.Line) bool, w
 			return fmt.Errorf("%w: the connection broke %d times: %w", ErrUnreachable, losses+1, err)
 		}
 		m.log.Warn("the connection broke; beginning anew", "error", err.Error())
-		if err := sleep(ctx, pauseAfterLoss); err != nil {
+		if err := sleep(ctx, firstPauseAfterLoss<<losses); err != nil {
 			return err
 		}
 	}

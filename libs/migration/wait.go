@@ -2,7 +2,6 @@ package migration
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -16,23 +15,28 @@ const (
 	longPause  = 2 * time.Second
 )
 
-// waitFor returns a session as soon as the database answers. It does not wait
+// connect returns a session as soon as the database answers. It does not wait
 // when the server answers that it will never let us in.
-func (m *Migrator) waitFor(ctx context.Context) (*sql.DB, error) {
+func (m *Migrator) connect(ctx context.Context) (*session, error) {
 	limit := m.config.DatabaseWait
 	begin := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
-		session := m.db.Session()
-		err := session.PingContext(waiting)
+		s := &session{db: m.db.Session(), dialect: m.db.Dialect}
+		err := s.db.PingContext(waiting)
 		if err == nil {
-			return session, nil
+			err = m.prepare(waiting, s)
 		}
-		_ = session.Close() // it never opened
+		if err == nil {
+			return s, nil
+		}
+		s.close()
 		switch {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("waiting for the database: %w", ctx.Err())
+		case errors.Is(err, ErrConfiguration):
+			return nil, err
 		case waiting.Err() == nil && isFinal(m.db.Dialect, err):
 			return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 		case waiting.Err() == nil:

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -125,4 +126,32 @@ func (s *server) exec(ctx context.Context, database, statement string) error {
 	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, statement).ReadAll()
 	return err
+}
+
+// Crash makes the server crash, as the kernel's killing of one of its processes
+// does, and returns as soon as that has ended all connections. The server comes
+// back by itself; back waits for that.
+func (c *Cluster) Crash(t testing.TB) (back func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	t.Cleanup(cancel)
+	var conns [2]*pgconn.PgConn
+	for i := range conns {
+		conn, err := pgconn.Connect(ctx, c.server.url("postgres"))
+		if err != nil {
+			t.Fatalf("connecting to the server that is to crash: %v", err)
+		}
+		defer func() { _ = conn.Close(ctx) }() // it is gone
+		conns[i] = conn
+	}
+	if err := syscall.Kill(int(conns[0].PID()), syscall.SIGKILL); err != nil {
+		t.Fatalf("killing a process of the server: %v", err)
+	}
+	// The server ends all others as soon as it has noticed.
+	_, _ = conns[1].Exec(ctx, "SELECT pg_sleep(60)").ReadAll()
+	return func() {
+		if err := c.server.wait(ctx); err != nil {
+			t.Fatalf("waiting for the server to come back: %v", err)
+		}
+	}
 }

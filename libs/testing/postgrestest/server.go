@@ -22,6 +22,8 @@ const longestSocket = 85
 type server struct {
 	folder  string
 	sockets string
+	// user is whom the server runs as.
+	user    user
 	process *os.Process
 	done    chan struct{}
 	output  *bytes.Buffer
@@ -47,7 +49,7 @@ func startAs(ctx context.Context, programs programs, user user) (s *server, err 
 	if err != nil {
 		return nil, err
 	}
-	s = &server{folder: folder, sockets: filepath.Join(folder, "s"), done: make(chan struct{}), output: &bytes.Buffer{}}
+	s = &server{folder: folder, user: user, sockets: filepath.Join(folder, "s"), done: make(chan struct{}), output: &bytes.Buffer{}}
 	defer func() {
 		if err != nil {
 			s.stop()

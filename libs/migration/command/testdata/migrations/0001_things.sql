@@ -1,9 +1,9 @@
 -- +goose Up
 CREATE TABLE things (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id bigint PRIMARY KEY,
     name text NOT NULL
 );
-INSERT INTO things (name) SELECT 'thing ' || n FROM generate_series(1, 20000) n;
+INSERT INTO things SELECT n, 'thing ' || n FROM generate_series(1, 10000) n;
 
 -- +goose Down
 DROP TABLE things;
