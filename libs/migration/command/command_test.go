@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -348,28 +347,11 @@ func TestAdopt(t *testing.T) {
 // order of rows and the times at which migrations were applied are left out.
 func dump(t *testing.T, databaseURL string) string {
 	t.Helper()
-	output, err := exec.CommandContext(t.Context(), dumpProgram(t), "--schema-only", "--no-owner", "--restrict-key=x", "--dbname="+databaseURL).CombinedOutput()
-	if err != nil {
-		t.Fatalf("pg_dump: %v: %s", err, output)
-	}
 	const rows = `SELECT COALESCE(string_agg(line, E'\n' ORDER BY line), '') FROM (
 		SELECT version || ' ' || name || ' ' || checksum AS line FROM soketsugo_migrations
 		UNION ALL
 		SELECT table_name || ' ' || md5(query_to_xml(format('SELECT * FROM %I ORDER BY 1', table_name), true, false, '')::text)
 		FROM information_schema.tables WHERE table_schema = 'public' AND table_name <> 'soketsugo_migrations'
 	) lines`
-	return string(output) + "\n" + query[string](t, databaseURL, rows)
-}
-
-// dumpProgram finds pg_dump, as package postgrestest finds the server.
-func dumpProgram(t *testing.T) string {
-	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump")
-	if path, err := exec.LookPath("pg_dump"); err == nil {
-		return path
-	}
-	if len(found) == 0 {
-		t.Fatal("there is a PostgreSQL server and no pg_dump")
-	}
-	return slices.Max(found)
+	return postgrestest.Dump(t, databaseURL) + "\n" + query[string](t, databaseURL, rows)
 }
