@@ -56,7 +56,7 @@ func (m *Migrator) apply(ctx context.Context, s *session, migration source.Migra
 		case s.dialect == database.SQLite && m.overtaken(ctx, s, migration, up):
 			// Another runner did it.
 			return nil
-		case !hasCode(err, lockNotAvailable, deadlockDetected):
+		case !hasCode(err, lockNotAvailable, deadlockDetected) && !isBusy(err):
 			return fmt.Errorf("%s: %w", migration.Name, err)
 		case took+pause > m.config.LockWait:
 			return fmt.Errorf("%s: %w: tried for %s (LOCK_WAIT is %s): %w", migration.Name, ErrLocked, took.Round(time.Second), m.config.LockWait, err)

@@ -3,23 +3,22 @@ package server_test
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/soketsugo/soketsugo/libs/runtime/config"
 	"github.com/soketsugo/soketsugo/libs/runtime/grpcserver"
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/httpserver"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
 	"github.com/soketsugo/soketsugo/libs/runtime/server"
+	"github.com/soketsugo/soketsugo/libs/testing/document"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated parts of docs/lifecycle.md")
 
-const document = "../../../docs/lifecycle.md"
+const page = "../../../docs/lifecycle.md"
 
 // settings is everything that can be set about a process, whatever its kind.
 type settings struct {
@@ -69,31 +68,7 @@ func livenessTable() string {
 
 // Every number in the documentation is the one in the code.
 func TestDocumentation(t *testing.T) {
-	data, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(data)
-	for name, want := range map[string]string{"settings": settingsTable(), "seconds": secondsTable(), "liveness": livenessTable()} {
-		begin, end := "<!-- "+name+": generated -->\n", "<!-- end -->\n"
-		at := strings.Index(text, begin)
-		if at < 0 {
-			t.Fatalf("%s lacks %q", document, begin)
-		}
-		at += len(begin)
-		length := strings.Index(text[at:], end)
-		if length < 0 {
-			t.Fatalf("%s lacks %q after %q", document, end, begin)
-		}
-		got := text[at : at+length]
-		text = text[:at] + want + text[at+length:]
-		if diff := cmp.Diff(want, got); diff != "" && !*update {
-			t.Errorf("%s differs from the code; `go test ./libs/runtime/server -update` rewrites it (-want +got):\n%s", name, diff)
-		}
-	}
-	if *update {
-		if err := os.WriteFile(document, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	document.Check(t, page, *update, map[string]string{
+		"settings": settingsTable(), "seconds": secondsTable(), "liveness": livenessTable(),
+	})
 }
