@@ -189,3 +189,53 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 }
+
+// The first argument is the command, and options are of one call alone.
+func TestCommands(t *testing.T) {
+	type settings struct {
+		Name string `config:"NAME" default:"x" doc:"a name"`
+		To   string `flag:"to" doc:"where to"`
+		Yes  bool   `flag:"yes" doc:"go ahead"`
+	}
+	program := config.Program{Name: "p", Summary: "does things", Version: "1", Commands: []config.Command{
+		{Name: "up", Summary: "goes up"}, {Name: "down", Summary: "goes down"},
+	}}
+	environment := func(name string) (string, bool) {
+		values := map[string]string{"NAME": "y", "TO": "hell", "to": "hell", "YES": "true", "yes": "true"}
+		value, ok := values[name]
+		return value, ok
+	}
+	for _, test := range []struct {
+		args    []string
+		command string
+		want    settings
+		code    int
+		stderr  string
+	}{
+		{args: nil, command: "up", want: settings{Name: "y"}},
+		{args: []string{"down", "--to", "7", "--yes"}, command: "down", want: settings{Name: "y", To: "7", Yes: true}},
+		{args: []string{"--to=7", "--name=z"}, command: "up", want: settings{Name: "z", To: "7"}},
+		{args: []string{"sideways"}, code: 2, stderr: `p: there is no command "sideways"; --help lists them`},
+		{args: []string{"up", "down"}, code: 2, stderr: "an argument without a flag is not known"},
+		{args: []string{"up", "--too", "7"}, code: 2, stderr: "--too is not known"},
+	} {
+		var got settings
+		var stdout, stderr strings.Builder
+		command, code, proceed := config.LoadCommandWith(&got, program, test.args, environment, &stdout, &stderr)
+		if code != test.code || proceed != (test.code == 0) || !strings.Contains(stderr.String(), test.stderr) {
+			t.Errorf("%q: got code %d, %v and %s, want code %d and %q", test.args, code, proceed, &stderr, test.code, test.stderr)
+		}
+		if test.code == 0 && (command != test.command || got != test.want) {
+			t.Errorf("%q: got %s %+v, want %s %+v", test.args, command, got, test.command, test.want)
+		}
+	}
+	help := config.Usage(&settings{}, program)
+	for _, want := range []string{"Usage: p [COMMAND] [FLAGS]", "up       goes up (what happens without a command)", "down     goes down", "  --to\n        where to; takes text"} {
+		if !strings.Contains(help, want) {
+			t.Errorf("--help lacks %q:\n%s", want, help)
+		}
+	}
+	if described := config.Describe(&settings{}); len(described) != 1 {
+		t.Errorf("%d settings are described, want the one that is not an option", len(described))
+	}
+}
