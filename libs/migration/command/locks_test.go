@@ -95,6 +95,7 @@ func TestBehindLongTransaction(t *testing.T) {
 // Who cannot get a lock in time gives up with a code of its own, and says who
 // holds it: another runner, or whoever uses a table.
 func TestLockNotObtained(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ name, hold, want string }{
 		{"another runner", fmt.Sprintf("SELECT pg_advisory_lock(%d)", migration.LockID), "for another runner"},
 		{"a table", "SELECT * FROM things LIMIT 1", "0001_note.sql"},
@@ -140,6 +141,23 @@ func TestInvalidIndex(t *testing.T) {
 	}
 	if valid := query[int](t, databaseURL, "SELECT count(*) FROM pg_indexes WHERE indexname = 'Things_id'"); valid != 1 {
 		t.Error("the index is not there")
+	}
+}
+
+// A migration that takes long says so once in a while: which it is, for how long
+// it has been running, and what it is about.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	databaseURL := cluster.Database(t)
+	folder := folderWith(t, map[string]string{"0001_slow.sql": change("SELECT pg_sleep(11);", "SELECT 1;")})
+	code, _, log := migrate(t, folder, databaseURL)
+	if code != 0 {
+		t.Errorf("the exit code is %d:\n%s", code, log)
+	}
+	for _, want := range []string{`"msg":"migration runs","file":"0001_slow.sql","seconds":10.`, `"progress":"active, waits for PgSleep"`} {
+		if strings.Count(log, want) != 1 {
+			t.Errorf("%s is not in the log once:\n%s", want, log)
+		}
 	}
 }
 

@@ -180,6 +180,7 @@ func TestServerRestarted(t *testing.T) {
 // A runner that is killed in the middle of a long statement frees the lock, and
 // its statement ends.
 func TestKilledInStatement(t *testing.T) {
+	t.Parallel()
 	databaseURL := cluster.Database(t)
 	folder := folderWith(t, map[string]string{"0001_a.sql": change("SELECT pg_sleep(60);", "")})
 	cmd, _ := process(t.Context(), folder, databaseURL)
