@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // MaxContactLength is in characters.
 const MaxContactLength = 200
@@ -65,4 +68,31 @@ func Enrol(id string, playbook Playbook, contact string, now time.Time) (Enrolme
 		DueAt:            now.Add(playbook.Steps[0].Delay),
 		CreatedAt:        now,
 	}, nil
+}
+
+// Pause holds an active enrolment. A paused one is returned as it is. It fails
+// with FailedPrecondition when the enrolment has ended.
+func (e Enrolment) Pause() (Enrolment, error) { return e.move(EnrolmentPaused, EnrolmentActive) }
+
+// Resume continues a paused enrolment; a step that came due meanwhile is due at
+// once. An active one is returned as it is. It fails with FailedPrecondition when
+// the enrolment has ended.
+func (e Enrolment) Resume() (Enrolment, error) { return e.move(EnrolmentActive, EnrolmentPaused) }
+
+// Cancel ends a live enrolment before its last step. A cancelled one is returned
+// as it is. It fails with FailedPrecondition when the enrolment is completed.
+func (e Enrolment) Cancel() (Enrolment, error) {
+	return e.move(EnrolmentCancelled, EnrolmentActive, EnrolmentPaused)
+}
+
+// move changes the state from one of some others.
+func (e Enrolment) move(to EnrolmentState, from ...EnrolmentState) (Enrolment, error) {
+	if e.State == to {
+		return e, nil
+	}
+	if !slices.Contains(from, e.State) {
+		return Enrolment{}, Errorf(FailedPrecondition, "enrolment %s is %s; it cannot become %s", e.ID, e.State, to)
+	}
+	e.State = to
+	return e, nil
 }

@@ -144,13 +144,72 @@ func (p Playbook) Activate(now time.Time) (Playbook, error) {
 		return Playbook{}, Errorf(FailedPrecondition, "playbook %s has no steps; it needs at least one to be activated", p.ID)
 	}
 	p.State = PlaybookActive
+	return p.changed(now), nil
+}
+
+// Archive returns the playbook as an archived one, in which no contact can be
+// enrolled any more; those that are go on. An archived playbook is returned as it
+// is. It fails with FailedPrecondition when the playbook is a draft.
+func (p Playbook) Archive(now time.Time) (Playbook, error) {
+	switch p.State {
+	case PlaybookArchived:
+		return p, nil
+	case PlaybookActive:
+		p.State = PlaybookArchived
+		return p.changed(now), nil
+	default:
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only an active one can be archived", p.ID, p.State)
+	}
+}
+
+// Change is what a caller changes about a playbook. What is nil stays as it is.
+type Change struct {
+	Name        *string
+	Description *string
+	Steps       *[]Step
+}
+
+// Apply returns the playbook with a change. A change to what is there already
+// changes nothing, so that a request can be repeated. It fails with Invalid and
+// every mistake that it finds, and with FailedPrecondition when the playbook is
+// archived, or when its steps would change and it is not a draft: contacts are on
+// their way through them.
+func (p Playbook) Apply(change Change, now time.Time) (Playbook, error) {
+	draft := Draft{Name: p.Name, Description: p.Description, Steps: p.Steps}
+	if change.Name != nil {
+		draft.Name = *change.Name
+	}
+	if change.Description != nil {
+		draft.Description = *change.Description
+	}
+	if change.Steps != nil {
+		draft.Steps = *change.Steps
+	}
+	if err := draft.validate(); err != nil {
+		return Playbook{}, err
+	}
+	otherSteps := !slices.Equal(draft.Steps, p.Steps)
+	switch {
+	case draft.Name == p.Name && draft.Description == p.Description && !otherSteps:
+		return p, nil
+	case p.State == PlaybookArchived:
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it cannot be changed", p.ID, p.State)
+	case otherSteps && p.State != PlaybookDraft:
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only the steps of a draft can be changed", p.ID, p.State)
+	}
+	p.Name, p.Description, p.Steps = draft.Name, draft.Description, slices.Clone(draft.Steps)
+	return p.changed(now), nil
+}
+
+// changed returns the playbook at its next revision.
+func (p Playbook) changed(now time.Time) Playbook {
 	p.Revision++
 	// Clocks of several machines differ; a change is never older than the one
 	// before it.
 	if now = instant(now); now.After(p.UpdatedAt) {
 		p.UpdatedAt = now
 	}
-	return p, nil
+	return p
 }
 
 // instant cuts a time down to what both databases keep.

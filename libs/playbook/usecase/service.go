@@ -36,6 +36,10 @@ type EnrolmentStore interface {
 	CreateEnrolment(ctx context.Context, enrolment domain.Enrolment) error
 	// Enrolment returns an enrolment by its ID. Fails with NotFound.
 	Enrolment(ctx context.Context, id string) (domain.Enrolment, error)
+	// UpdateEnrolment replaces the enrolment that has the same ID, state from.State
+	// and step from.CurrentStep. Fails with NotFound, and with Conflict when the
+	// stored one is elsewhere.
+	UpdateEnrolment(ctx context.Context, enrolment, from domain.Enrolment) error
 }
 
 // Position is a place in the list of playbooks, which is ordered by CreatedAt
@@ -89,25 +93,50 @@ func (s *Service) GetPlaybook(ctx context.Context, id string) (domain.Playbook, 
 	return playbook, nil
 }
 
+// UpdatePlaybook changes a playbook and returns it. When revision is not 0, the
+// playbook must be at that revision. Fails with Invalid, NotFound,
+// FailedPrecondition and Conflict.
+func (s *Service) UpdatePlaybook(ctx context.Context, id string, revision int64, change domain.Change) (domain.Playbook, error) {
+	return s.changePlaybook(ctx, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Apply(change, s.now()) })
+}
+
 // ActivatePlaybook makes a draft usable for enrolments and returns it. It
-// changes nothing when the playbook is active already. Fails with Invalid,
-// NotFound, FailedPrecondition and Conflict.
-func (s *Service) ActivatePlaybook(ctx context.Context, id string) (domain.Playbook, error) {
+// changes nothing when the playbook is active already. When revision is not 0,
+// the playbook must be at that revision. Fails with Invalid, NotFound,
+// FailedPrecondition and Conflict.
+func (s *Service) ActivatePlaybook(ctx context.Context, id string, revision int64) (domain.Playbook, error) {
+	return s.changePlaybook(ctx, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Activate(s.now()) })
+}
+
+// ArchivePlaybook ends enrolments in an active playbook and returns it. It
+// changes nothing when the playbook is archived already. When revision is not 0,
+// the playbook must be at that revision. Fails with Invalid, NotFound,
+// FailedPrecondition and Conflict.
+func (s *Service) ArchivePlaybook(ctx context.Context, id string, revision int64) (domain.Playbook, error) {
+	return s.changePlaybook(ctx, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Archive(s.now()) })
+}
+
+// changePlaybook reads a playbook, changes it, and stores it where nobody else
+// has changed it meanwhile.
+func (s *Service) changePlaybook(ctx context.Context, id string, revision int64, change func(domain.Playbook) (domain.Playbook, error)) (domain.Playbook, error) {
 	current, err := s.GetPlaybook(ctx, id)
 	if err != nil {
 		return domain.Playbook{}, err
 	}
-	active, err := current.Activate(s.now())
+	if revision != 0 && revision != current.Revision {
+		return domain.Playbook{}, domain.Errorf(domain.Conflict, "playbook %s is at revision %d, not at %d", id, current.Revision, revision)
+	}
+	changed, err := change(current)
 	if err != nil {
 		return domain.Playbook{}, err
 	}
-	if active.Revision == current.Revision {
+	if changed.Revision == current.Revision {
 		return current, nil
 	}
-	if err := s.store.UpdatePlaybook(ctx, active, current.Revision); err != nil {
+	if err := s.store.UpdatePlaybook(ctx, changed, current.Revision); err != nil {
 		return domain.Playbook{}, fmt.Errorf("storing the playbook: %w", err)
 	}
-	return active, nil
+	return changed, nil
 }
 
 // EnrolContact puts a contact at the first step of an active playbook. Fails
@@ -140,4 +169,42 @@ func (s *Service) GetEnrolment(ctx context.Context, id string) (domain.Enrolment
 		return domain.Enrolment{}, fmt.Errorf("reading the enrolment: %w", err)
 	}
 	return enrolment, nil
+}
+
+// PauseEnrolment holds an enrolment and returns it. Fails with Invalid, NotFound,
+// FailedPrecondition and Conflict.
+func (s *Service) PauseEnrolment(ctx context.Context, id string) (domain.Enrolment, error) {
+	return s.changeEnrolment(ctx, id, domain.Enrolment.Pause)
+}
+
+// ResumeEnrolment continues a paused enrolment and returns it. Fails with
+// Invalid, NotFound, FailedPrecondition and Conflict.
+func (s *Service) ResumeEnrolment(ctx context.Context, id string) (domain.Enrolment, error) {
+	return s.changeEnrolment(ctx, id, domain.Enrolment.Resume)
+}
+
+// CancelEnrolment ends an enrolment before its last step and returns it. Fails
+// with Invalid, NotFound, FailedPrecondition and Conflict.
+func (s *Service) CancelEnrolment(ctx context.Context, id string) (domain.Enrolment, error) {
+	return s.changeEnrolment(ctx, id, domain.Enrolment.Cancel)
+}
+
+// changeEnrolment reads an enrolment, changes it, and stores it where nobody else
+// has moved it meanwhile. A change that changes nothing is not stored.
+func (s *Service) changeEnrolment(ctx context.Context, id string, change func(domain.Enrolment) (domain.Enrolment, error)) (domain.Enrolment, error) {
+	current, err := s.GetEnrolment(ctx, id)
+	if err != nil {
+		return domain.Enrolment{}, err
+	}
+	changed, err := change(current)
+	if err != nil {
+		return domain.Enrolment{}, err
+	}
+	if changed == current {
+		return current, nil
+	}
+	if err := s.store.UpdateEnrolment(ctx, changed, current); err != nil {
+		return domain.Enrolment{}, fmt.Errorf("storing the enrolment: %w", err)
+	}
+	return changed, nil
 }

@@ -55,7 +55,7 @@ func TestLifeOfAPlaybook(t *testing.T) {
 		t.Errorf("enrolling in a draft: %v", err)
 	}
 	for range 2 {
-		active, err := service.ActivatePlaybook(ctx, playbook.ID)
+		active, err := service.ActivatePlaybook(ctx, playbook.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,9 +92,9 @@ func TestErrors(t *testing.T) {
 		{"create without a name", second(service.CreatePlaybook(ctx, domain.Draft{})), domain.Invalid},
 		{"get a bad ID", second(service.GetPlaybook(ctx, "x")), domain.Invalid},
 		{"get a missing one", second(service.GetPlaybook(ctx, id(99))), domain.NotFound},
-		{"activate a bad ID", second(service.ActivatePlaybook(ctx, "x")), domain.Invalid},
-		{"activate a missing one", second(service.ActivatePlaybook(ctx, id(99))), domain.NotFound},
-		{"activate without steps", second(service.ActivatePlaybook(ctx, empty.ID)), domain.FailedPrecondition},
+		{"activate a bad ID", second(service.ActivatePlaybook(ctx, "x", 0)), domain.Invalid},
+		{"activate a missing one", second(service.ActivatePlaybook(ctx, id(99), 0)), domain.NotFound},
+		{"activate without steps", second(service.ActivatePlaybook(ctx, empty.ID, 0)), domain.FailedPrecondition},
 		{"enrol with a bad ID", second(service.EnrolContact(ctx, "x", "c")), domain.Invalid},
 		{"enrol in a missing one", second(service.EnrolContact(ctx, id(99), "c")), domain.NotFound},
 		{"get an enrolment with a bad ID", second(service.GetEnrolment(ctx, "x")), domain.Invalid},

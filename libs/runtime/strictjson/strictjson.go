@@ -122,6 +122,13 @@ func (o *Object) take(name string) json.RawMessage {
 	return nil
 }
 
+// Has says whether a field is given at all, null included, for those that make
+// a difference between what is absent and what is empty.
+func (o *Object) Has(name string) bool {
+	_, given := o.fields[name]
+	return given
+}
+
 // String reads a string.
 func (o *Object) String(name string) string {
 	value := o.take(name)

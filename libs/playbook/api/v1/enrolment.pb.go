@@ -386,6 +386,282 @@ func (x *GetEnrolmentResponse) GetEnrolment() *Enrolment {
 	return nil
 }
 
+// PauseEnrolmentRequest names an enrolment.
+type PauseEnrolmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The enrolment's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseEnrolmentRequest) Reset() {
+	*x = PauseEnrolmentRequest{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseEnrolmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseEnrolmentRequest) ProtoMessage() {}
+
+func (x *PauseEnrolmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseEnrolmentRequest.ProtoReflect.Descriptor instead.
+func (*PauseEnrolmentRequest) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PauseEnrolmentRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// PauseEnrolmentResponse holds the enrolment after the change.
+type PauseEnrolmentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The paused enrolment.
+	Enrolment     *Enrolment `protobuf:"bytes,1,opt,name=enrolment,proto3" json:"enrolment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseEnrolmentResponse) Reset() {
+	*x = PauseEnrolmentResponse{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseEnrolmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseEnrolmentResponse) ProtoMessage() {}
+
+func (x *PauseEnrolmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseEnrolmentResponse.ProtoReflect.Descriptor instead.
+func (*PauseEnrolmentResponse) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *PauseEnrolmentResponse) GetEnrolment() *Enrolment {
+	if x != nil {
+		return x.Enrolment
+	}
+	return nil
+}
+
+// ResumeEnrolmentRequest names an enrolment.
+type ResumeEnrolmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The enrolment's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeEnrolmentRequest) Reset() {
+	*x = ResumeEnrolmentRequest{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeEnrolmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeEnrolmentRequest) ProtoMessage() {}
+
+func (x *ResumeEnrolmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeEnrolmentRequest.ProtoReflect.Descriptor instead.
+func (*ResumeEnrolmentRequest) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ResumeEnrolmentRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// ResumeEnrolmentResponse holds the enrolment after the change.
+type ResumeEnrolmentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The active enrolment.
+	Enrolment     *Enrolment `protobuf:"bytes,1,opt,name=enrolment,proto3" json:"enrolment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeEnrolmentResponse) Reset() {
+	*x = ResumeEnrolmentResponse{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeEnrolmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeEnrolmentResponse) ProtoMessage() {}
+
+func (x *ResumeEnrolmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeEnrolmentResponse.ProtoReflect.Descriptor instead.
+func (*ResumeEnrolmentResponse) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ResumeEnrolmentResponse) GetEnrolment() *Enrolment {
+	if x != nil {
+		return x.Enrolment
+	}
+	return nil
+}
+
+// CancelEnrolmentRequest names an enrolment.
+type CancelEnrolmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The enrolment's id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelEnrolmentRequest) Reset() {
+	*x = CancelEnrolmentRequest{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelEnrolmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelEnrolmentRequest) ProtoMessage() {}
+
+func (x *CancelEnrolmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelEnrolmentRequest.ProtoReflect.Descriptor instead.
+func (*CancelEnrolmentRequest) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CancelEnrolmentRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// CancelEnrolmentResponse holds the enrolment after the change.
+type CancelEnrolmentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The cancelled enrolment.
+	Enrolment     *Enrolment `protobuf:"bytes,1,opt,name=enrolment,proto3" json:"enrolment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelEnrolmentResponse) Reset() {
+	*x = CancelEnrolmentResponse{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelEnrolmentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelEnrolmentResponse) ProtoMessage() {}
+
+func (x *CancelEnrolmentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelEnrolmentResponse.ProtoReflect.Descriptor instead.
+func (*CancelEnrolmentResponse) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CancelEnrolmentResponse) GetEnrolment() *Enrolment {
+	if x != nil {
+		return x.Enrolment
+	}
+	return nil
+}
+
 var File_playbook_api_v1_enrolment_proto protoreflect.FileDescriptor
 
 const file_playbook_api_v1_enrolment_proto_rawDesc = "" +
@@ -411,16 +687,31 @@ const file_playbook_api_v1_enrolment_proto_rawDesc = "" +
 	"\x13GetEnrolmentRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"P\n" +
 	"\x14GetEnrolmentResponse\x128\n" +
+	"\tenrolment\x18\x01 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment\"'\n" +
+	"\x15PauseEnrolmentRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"R\n" +
+	"\x16PauseEnrolmentResponse\x128\n" +
+	"\tenrolment\x18\x01 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment\"(\n" +
+	"\x16ResumeEnrolmentRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"S\n" +
+	"\x17ResumeEnrolmentResponse\x128\n" +
+	"\tenrolment\x18\x01 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment\"(\n" +
+	"\x16CancelEnrolmentRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"S\n" +
+	"\x17CancelEnrolmentResponse\x128\n" +
 	"\tenrolment\x18\x01 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment*\xa7\x01\n" +
 	"\x0eEnrolmentState\x12\x1f\n" +
 	"\x1bENROLMENT_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ENROLMENT_STATE_ACTIVE\x10\x01\x12\x1a\n" +
 	"\x16ENROLMENT_STATE_PAUSED\x10\x02\x12\x1d\n" +
 	"\x19ENROLMENT_STATE_COMPLETED\x10\x03\x12\x1d\n" +
-	"\x19ENROLMENT_STATE_CANCELLED\x10\x042\xcc\x01\n" +
+	"\x19ENROLMENT_STATE_CANCELLED\x10\x042\xfb\x03\n" +
 	"\x10EnrolmentService\x12[\n" +
 	"\fEnrolContact\x12$.playbook.api.v1.EnrolContactRequest\x1a%.playbook.api.v1.EnrolContactResponse\x12[\n" +
-	"\fGetEnrolment\x12$.playbook.api.v1.GetEnrolmentRequest\x1a%.playbook.api.v1.GetEnrolmentResponseB@Z>github.com/soketsugo/soketsugo/libs/playbook/api/v1;playbookv1b\x06proto3"
+	"\fGetEnrolment\x12$.playbook.api.v1.GetEnrolmentRequest\x1a%.playbook.api.v1.GetEnrolmentResponse\x12a\n" +
+	"\x0ePauseEnrolment\x12&.playbook.api.v1.PauseEnrolmentRequest\x1a'.playbook.api.v1.PauseEnrolmentResponse\x12d\n" +
+	"\x0fResumeEnrolment\x12'.playbook.api.v1.ResumeEnrolmentRequest\x1a(.playbook.api.v1.ResumeEnrolmentResponse\x12d\n" +
+	"\x0fCancelEnrolment\x12'.playbook.api.v1.CancelEnrolmentRequest\x1a(.playbook.api.v1.CancelEnrolmentResponseB@Z>github.com/soketsugo/soketsugo/libs/playbook/api/v1;playbookv1b\x06proto3"
 
 var (
 	file_playbook_api_v1_enrolment_proto_rawDescOnce sync.Once
@@ -435,31 +726,46 @@ func file_playbook_api_v1_enrolment_proto_rawDescGZIP() []byte {
 }
 
 var file_playbook_api_v1_enrolment_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_playbook_api_v1_enrolment_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_playbook_api_v1_enrolment_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_playbook_api_v1_enrolment_proto_goTypes = []any{
-	(EnrolmentState)(0),           // 0: playbook.api.v1.EnrolmentState
-	(*Enrolment)(nil),             // 1: playbook.api.v1.Enrolment
-	(*EnrolContactRequest)(nil),   // 2: playbook.api.v1.EnrolContactRequest
-	(*EnrolContactResponse)(nil),  // 3: playbook.api.v1.EnrolContactResponse
-	(*GetEnrolmentRequest)(nil),   // 4: playbook.api.v1.GetEnrolmentRequest
-	(*GetEnrolmentResponse)(nil),  // 5: playbook.api.v1.GetEnrolmentResponse
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(EnrolmentState)(0),             // 0: playbook.api.v1.EnrolmentState
+	(*Enrolment)(nil),               // 1: playbook.api.v1.Enrolment
+	(*EnrolContactRequest)(nil),     // 2: playbook.api.v1.EnrolContactRequest
+	(*EnrolContactResponse)(nil),    // 3: playbook.api.v1.EnrolContactResponse
+	(*GetEnrolmentRequest)(nil),     // 4: playbook.api.v1.GetEnrolmentRequest
+	(*GetEnrolmentResponse)(nil),    // 5: playbook.api.v1.GetEnrolmentResponse
+	(*PauseEnrolmentRequest)(nil),   // 6: playbook.api.v1.PauseEnrolmentRequest
+	(*PauseEnrolmentResponse)(nil),  // 7: playbook.api.v1.PauseEnrolmentResponse
+	(*ResumeEnrolmentRequest)(nil),  // 8: playbook.api.v1.ResumeEnrolmentRequest
+	(*ResumeEnrolmentResponse)(nil), // 9: playbook.api.v1.ResumeEnrolmentResponse
+	(*CancelEnrolmentRequest)(nil),  // 10: playbook.api.v1.CancelEnrolmentRequest
+	(*CancelEnrolmentResponse)(nil), // 11: playbook.api.v1.CancelEnrolmentResponse
+	(*timestamppb.Timestamp)(nil),   // 12: google.protobuf.Timestamp
 }
 var file_playbook_api_v1_enrolment_proto_depIdxs = []int32{
-	0, // 0: playbook.api.v1.Enrolment.state:type_name -> playbook.api.v1.EnrolmentState
-	6, // 1: playbook.api.v1.Enrolment.due_at:type_name -> google.protobuf.Timestamp
-	6, // 2: playbook.api.v1.Enrolment.created_at:type_name -> google.protobuf.Timestamp
-	1, // 3: playbook.api.v1.EnrolContactResponse.enrolment:type_name -> playbook.api.v1.Enrolment
-	1, // 4: playbook.api.v1.GetEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
-	2, // 5: playbook.api.v1.EnrolmentService.EnrolContact:input_type -> playbook.api.v1.EnrolContactRequest
-	4, // 6: playbook.api.v1.EnrolmentService.GetEnrolment:input_type -> playbook.api.v1.GetEnrolmentRequest
-	3, // 7: playbook.api.v1.EnrolmentService.EnrolContact:output_type -> playbook.api.v1.EnrolContactResponse
-	5, // 8: playbook.api.v1.EnrolmentService.GetEnrolment:output_type -> playbook.api.v1.GetEnrolmentResponse
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	0,  // 0: playbook.api.v1.Enrolment.state:type_name -> playbook.api.v1.EnrolmentState
+	12, // 1: playbook.api.v1.Enrolment.due_at:type_name -> google.protobuf.Timestamp
+	12, // 2: playbook.api.v1.Enrolment.created_at:type_name -> google.protobuf.Timestamp
+	1,  // 3: playbook.api.v1.EnrolContactResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	1,  // 4: playbook.api.v1.GetEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	1,  // 5: playbook.api.v1.PauseEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	1,  // 6: playbook.api.v1.ResumeEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	1,  // 7: playbook.api.v1.CancelEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	2,  // 8: playbook.api.v1.EnrolmentService.EnrolContact:input_type -> playbook.api.v1.EnrolContactRequest
+	4,  // 9: playbook.api.v1.EnrolmentService.GetEnrolment:input_type -> playbook.api.v1.GetEnrolmentRequest
+	6,  // 10: playbook.api.v1.EnrolmentService.PauseEnrolment:input_type -> playbook.api.v1.PauseEnrolmentRequest
+	8,  // 11: playbook.api.v1.EnrolmentService.ResumeEnrolment:input_type -> playbook.api.v1.ResumeEnrolmentRequest
+	10, // 12: playbook.api.v1.EnrolmentService.CancelEnrolment:input_type -> playbook.api.v1.CancelEnrolmentRequest
+	3,  // 13: playbook.api.v1.EnrolmentService.EnrolContact:output_type -> playbook.api.v1.EnrolContactResponse
+	5,  // 14: playbook.api.v1.EnrolmentService.GetEnrolment:output_type -> playbook.api.v1.GetEnrolmentResponse
+	7,  // 15: playbook.api.v1.EnrolmentService.PauseEnrolment:output_type -> playbook.api.v1.PauseEnrolmentResponse
+	9,  // 16: playbook.api.v1.EnrolmentService.ResumeEnrolment:output_type -> playbook.api.v1.ResumeEnrolmentResponse
+	11, // 17: playbook.api.v1.EnrolmentService.CancelEnrolment:output_type -> playbook.api.v1.CancelEnrolmentResponse
+	13, // [13:18] is the sub-list for method output_type
+	8,  // [8:13] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_playbook_api_v1_enrolment_proto_init() }
@@ -473,7 +779,7 @@ func file_playbook_api_v1_enrolment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_playbook_api_v1_enrolment_proto_rawDesc), len(file_playbook_api_v1_enrolment_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,8 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EnrolmentService_EnrolContact_FullMethodName = "/playbook.api.v1.EnrolmentService/EnrolContact"
-	EnrolmentService_GetEnrolment_FullMethodName = "/playbook.api.v1.EnrolmentService/GetEnrolment"
+	EnrolmentService_EnrolContact_FullMethodName    = "/playbook.api.v1.EnrolmentService/EnrolContact"
+	EnrolmentService_GetEnrolment_FullMethodName    = "/playbook.api.v1.EnrolmentService/GetEnrolment"
+	EnrolmentService_PauseEnrolment_FullMethodName  = "/playbook.api.v1.EnrolmentService/PauseEnrolment"
+	EnrolmentService_ResumeEnrolment_FullMethodName = "/playbook.api.v1.EnrolmentService/ResumeEnrolment"
+	EnrolmentService_CancelEnrolment_FullMethodName = "/playbook.api.v1.EnrolmentService/CancelEnrolment"
 )
 
 // EnrolmentServiceClient is the client API for EnrolmentService service.
@@ -36,6 +39,16 @@ type EnrolmentServiceClient interface {
 	EnrolContact(ctx context.Context, in *EnrolContactRequest, opts ...grpc.CallOption) (*EnrolContactResponse, error)
 	// GetEnrolment returns one enrolment. Fails with NOT_FOUND.
 	GetEnrolment(ctx context.Context, in *GetEnrolmentRequest, opts ...grpc.CallOption) (*GetEnrolmentResponse, error)
+	// PauseEnrolment holds an active enrolment. It changes nothing when the
+	// enrolment is paused already, so a retry is safe; the same is true of the two
+	// below. All three fail with NOT_FOUND, with FAILED_PRECONDITION when the
+	// enrolment has ended, and with ABORTED when it was moved meanwhile.
+	PauseEnrolment(ctx context.Context, in *PauseEnrolmentRequest, opts ...grpc.CallOption) (*PauseEnrolmentResponse, error)
+	// ResumeEnrolment continues a paused enrolment. A step that came due meanwhile
+	// is due at once.
+	ResumeEnrolment(ctx context.Context, in *ResumeEnrolmentRequest, opts ...grpc.CallOption) (*ResumeEnrolmentResponse, error)
+	// CancelEnrolment ends a live enrolment before its last step.
+	CancelEnrolment(ctx context.Context, in *CancelEnrolmentRequest, opts ...grpc.CallOption) (*CancelEnrolmentResponse, error)
 }
 
 type enrolmentServiceClient struct {
@@ -66,6 +79,36 @@ func (c *enrolmentServiceClient) GetEnrolment(ctx context.Context, in *GetEnrolm
 	return out, nil
 }
 
+func (c *enrolmentServiceClient) PauseEnrolment(ctx context.Context, in *PauseEnrolmentRequest, opts ...grpc.CallOption) (*PauseEnrolmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PauseEnrolmentResponse)
+	err := c.cc.Invoke(ctx, EnrolmentService_PauseEnrolment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *enrolmentServiceClient) ResumeEnrolment(ctx context.Context, in *ResumeEnrolmentRequest, opts ...grpc.CallOption) (*ResumeEnrolmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeEnrolmentResponse)
+	err := c.cc.Invoke(ctx, EnrolmentService_ResumeEnrolment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *enrolmentServiceClient) CancelEnrolment(ctx context.Context, in *CancelEnrolmentRequest, opts ...grpc.CallOption) (*CancelEnrolmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelEnrolmentResponse)
+	err := c.cc.Invoke(ctx, EnrolmentService_CancelEnrolment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EnrolmentServiceServer is the server API for EnrolmentService service.
 // All implementations must embed UnimplementedEnrolmentServiceServer
 // for forward compatibility.
@@ -79,6 +122,16 @@ type EnrolmentServiceServer interface {
 	EnrolContact(context.Context, *EnrolContactRequest) (*EnrolContactResponse, error)
 	// GetEnrolment returns one enrolment. Fails with NOT_FOUND.
 	GetEnrolment(context.Context, *GetEnrolmentRequest) (*GetEnrolmentResponse, error)
+	// PauseEnrolment holds an active enrolment. It changes nothing when the
+	// enrolment is paused already, so a retry is safe; the same is true of the two
+	// below. All three fail with NOT_FOUND, with FAILED_PRECONDITION when the
+	// enrolment has ended, and with ABORTED when it was moved meanwhile.
+	PauseEnrolment(context.Context, *PauseEnrolmentRequest) (*PauseEnrolmentResponse, error)
+	// ResumeEnrolment continues a paused enrolment. A step that came due meanwhile
+	// is due at once.
+	ResumeEnrolment(context.Context, *ResumeEnrolmentRequest) (*ResumeEnrolmentResponse, error)
+	// CancelEnrolment ends a live enrolment before its last step.
+	CancelEnrolment(context.Context, *CancelEnrolmentRequest) (*CancelEnrolmentResponse, error)
 	mustEmbedUnimplementedEnrolmentServiceServer()
 }
 
@@ -94,6 +147,15 @@ func (UnimplementedEnrolmentServiceServer) EnrolContact(context.Context, *EnrolC
 }
 func (UnimplementedEnrolmentServiceServer) GetEnrolment(context.Context, *GetEnrolmentRequest) (*GetEnrolmentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetEnrolment not implemented")
+}
+func (UnimplementedEnrolmentServiceServer) PauseEnrolment(context.Context, *PauseEnrolmentRequest) (*PauseEnrolmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PauseEnrolment not implemented")
+}
+func (UnimplementedEnrolmentServiceServer) ResumeEnrolment(context.Context, *ResumeEnrolmentRequest) (*ResumeEnrolmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeEnrolment not implemented")
+}
+func (UnimplementedEnrolmentServiceServer) CancelEnrolment(context.Context, *CancelEnrolmentRequest) (*CancelEnrolmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelEnrolment not implemented")
 }
 func (UnimplementedEnrolmentServiceServer) mustEmbedUnimplementedEnrolmentServiceServer() {}
 func (UnimplementedEnrolmentServiceServer) testEmbeddedByValue()                          {}
@@ -152,6 +214,60 @@ func _EnrolmentService_GetEnrolment_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EnrolmentService_PauseEnrolment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PauseEnrolmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EnrolmentServiceServer).PauseEnrolment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EnrolmentService_PauseEnrolment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EnrolmentServiceServer).PauseEnrolment(ctx, req.(*PauseEnrolmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EnrolmentService_ResumeEnrolment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeEnrolmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EnrolmentServiceServer).ResumeEnrolment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EnrolmentService_ResumeEnrolment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EnrolmentServiceServer).ResumeEnrolment(ctx, req.(*ResumeEnrolmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EnrolmentService_CancelEnrolment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelEnrolmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EnrolmentServiceServer).CancelEnrolment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EnrolmentService_CancelEnrolment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EnrolmentServiceServer).CancelEnrolment(ctx, req.(*CancelEnrolmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EnrolmentService_ServiceDesc is the grpc.ServiceDesc for EnrolmentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -166,6 +282,18 @@ var EnrolmentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetEnrolment",
 			Handler:    _EnrolmentService_GetEnrolment_Handler,
+		},
+		{
+			MethodName: "PauseEnrolment",
+			Handler:    _EnrolmentService_PauseEnrolment_Handler,
+		},
+		{
+			MethodName: "ResumeEnrolment",
+			Handler:    _EnrolmentService_ResumeEnrolment_Handler,
+		},
+		{
+			MethodName: "CancelEnrolment",
+			Handler:    _EnrolmentService_CancelEnrolment_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

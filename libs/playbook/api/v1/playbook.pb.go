@@ -13,6 +13,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -636,9 +637,11 @@ func (x *ListPlaybooksResponse) GetNextPageToken() string {
 type ActivatePlaybookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The playbook's id.
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The revision that the playbook must be at; 0 for any.
+	ExpectedRevision int64 `protobuf:"varint,2,opt,name=expected_revision,json=expectedRevision,proto3" json:"expected_revision,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *ActivatePlaybookRequest) Reset() {
@@ -676,6 +679,13 @@ func (x *ActivatePlaybookRequest) GetId() string {
 		return x.Id
 	}
 	return ""
+}
+
+func (x *ActivatePlaybookRequest) GetExpectedRevision() int64 {
+	if x != nil {
+		return x.ExpectedRevision
+	}
+	return 0
 }
 
 // ActivatePlaybookResponse holds the playbook after the change.
@@ -724,11 +734,249 @@ func (x *ActivatePlaybookResponse) GetPlaybook() *Playbook {
 	return nil
 }
 
+// UpdatePlaybookRequest says what to change about a playbook.
+type UpdatePlaybookRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The playbook's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The revision that the playbook must be at; 0 for any.
+	ExpectedRevision int64 `protobuf:"varint,2,opt,name=expected_revision,json=expectedRevision,proto3" json:"expected_revision,omitempty"`
+	// Which of the fields below to change: name, description, steps. Required.
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// See Playbook.name.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// See Playbook.description.
+	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	// See Playbook.steps. The whole list is replaced.
+	Steps         []*Step `protobuf:"bytes,6,rep,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePlaybookRequest) Reset() {
+	*x = UpdatePlaybookRequest{}
+	mi := &file_playbook_api_v1_playbook_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePlaybookRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePlaybookRequest) ProtoMessage() {}
+
+func (x *UpdatePlaybookRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_playbook_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePlaybookRequest.ProtoReflect.Descriptor instead.
+func (*UpdatePlaybookRequest) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_playbook_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdatePlaybookRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *UpdatePlaybookRequest) GetExpectedRevision() int64 {
+	if x != nil {
+		return x.ExpectedRevision
+	}
+	return 0
+}
+
+func (x *UpdatePlaybookRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdatePlaybookRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UpdatePlaybookRequest) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *UpdatePlaybookRequest) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+// UpdatePlaybookResponse holds the playbook after the change.
+type UpdatePlaybookResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The playbook.
+	Playbook      *Playbook `protobuf:"bytes,1,opt,name=playbook,proto3" json:"playbook,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePlaybookResponse) Reset() {
+	*x = UpdatePlaybookResponse{}
+	mi := &file_playbook_api_v1_playbook_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePlaybookResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePlaybookResponse) ProtoMessage() {}
+
+func (x *UpdatePlaybookResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_playbook_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePlaybookResponse.ProtoReflect.Descriptor instead.
+func (*UpdatePlaybookResponse) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_playbook_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UpdatePlaybookResponse) GetPlaybook() *Playbook {
+	if x != nil {
+		return x.Playbook
+	}
+	return nil
+}
+
+// ArchivePlaybookRequest names a playbook.
+type ArchivePlaybookRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The playbook's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The revision that the playbook must be at; 0 for any.
+	ExpectedRevision int64 `protobuf:"varint,2,opt,name=expected_revision,json=expectedRevision,proto3" json:"expected_revision,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ArchivePlaybookRequest) Reset() {
+	*x = ArchivePlaybookRequest{}
+	mi := &file_playbook_api_v1_playbook_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArchivePlaybookRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArchivePlaybookRequest) ProtoMessage() {}
+
+func (x *ArchivePlaybookRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_playbook_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArchivePlaybookRequest.ProtoReflect.Descriptor instead.
+func (*ArchivePlaybookRequest) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_playbook_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ArchivePlaybookRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ArchivePlaybookRequest) GetExpectedRevision() int64 {
+	if x != nil {
+		return x.ExpectedRevision
+	}
+	return 0
+}
+
+// ArchivePlaybookResponse holds the playbook after the change.
+type ArchivePlaybookResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The archived playbook.
+	Playbook      *Playbook `protobuf:"bytes,1,opt,name=playbook,proto3" json:"playbook,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArchivePlaybookResponse) Reset() {
+	*x = ArchivePlaybookResponse{}
+	mi := &file_playbook_api_v1_playbook_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArchivePlaybookResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArchivePlaybookResponse) ProtoMessage() {}
+
+func (x *ArchivePlaybookResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_playbook_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArchivePlaybookResponse.ProtoReflect.Descriptor instead.
+func (*ArchivePlaybookResponse) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_playbook_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ArchivePlaybookResponse) GetPlaybook() *Playbook {
+	if x != nil {
+		return x.Playbook
+	}
+	return nil
+}
+
 var File_playbook_api_v1_playbook_proto protoreflect.FileDescriptor
 
 const file_playbook_api_v1_playbook_proto_rawDesc = "" +
 	"\n" +
-	"\x1eplaybook/api/v1/playbook.proto\x12\x0fplaybook.api.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"|\n" +
+	"\x1eplaybook/api/v1/playbook.proto\x12\x0fplaybook.api.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"|\n" +
 	"\x04Step\x12-\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x19.playbook.api.v1.StepKindR\x04kind\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12/\n" +
@@ -760,10 +1008,26 @@ const file_playbook_api_v1_playbook_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"x\n" +
 	"\x15ListPlaybooksResponse\x127\n" +
 	"\tplaybooks\x18\x01 \x03(\v2\x19.playbook.api.v1.PlaybookR\tplaybooks\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"V\n" +
 	"\x17ActivatePlaybookRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"Q\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12+\n" +
+	"\x11expected_revision\x18\x02 \x01(\x03R\x10expectedRevision\"Q\n" +
 	"\x18ActivatePlaybookResponse\x125\n" +
+	"\bplaybook\x18\x01 \x01(\v2\x19.playbook.api.v1.PlaybookR\bplaybook\"\xf4\x01\n" +
+	"\x15UpdatePlaybookRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12+\n" +
+	"\x11expected_revision\x18\x02 \x01(\x03R\x10expectedRevision\x12;\n" +
+	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\x12+\n" +
+	"\x05steps\x18\x06 \x03(\v2\x15.playbook.api.v1.StepR\x05steps\"O\n" +
+	"\x16UpdatePlaybookResponse\x125\n" +
+	"\bplaybook\x18\x01 \x01(\v2\x19.playbook.api.v1.PlaybookR\bplaybook\"U\n" +
+	"\x16ArchivePlaybookRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12+\n" +
+	"\x11expected_revision\x18\x02 \x01(\x03R\x10expectedRevision\"P\n" +
+	"\x17ArchivePlaybookResponse\x125\n" +
 	"\bplaybook\x18\x01 \x01(\v2\x19.playbook.api.v1.PlaybookR\bplaybook*v\n" +
 	"\bStepKind\x12\x19\n" +
 	"\x15STEP_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
@@ -775,12 +1039,14 @@ const file_playbook_api_v1_playbook_proto_rawDesc = "" +
 	"\x1aPLAYBOOK_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PLAYBOOK_STATE_DRAFT\x10\x01\x12\x19\n" +
 	"\x15PLAYBOOK_STATE_ACTIVE\x10\x02\x12\x1b\n" +
-	"\x17PLAYBOOK_STATE_ARCHIVED\x10\x032\x97\x03\n" +
+	"\x17PLAYBOOK_STATE_ARCHIVED\x10\x032\xe0\x04\n" +
 	"\x0fPlaybookService\x12a\n" +
 	"\x0eCreatePlaybook\x12&.playbook.api.v1.CreatePlaybookRequest\x1a'.playbook.api.v1.CreatePlaybookResponse\x12X\n" +
 	"\vGetPlaybook\x12#.playbook.api.v1.GetPlaybookRequest\x1a$.playbook.api.v1.GetPlaybookResponse\x12^\n" +
 	"\rListPlaybooks\x12%.playbook.api.v1.ListPlaybooksRequest\x1a&.playbook.api.v1.ListPlaybooksResponse\x12g\n" +
-	"\x10ActivatePlaybook\x12(.playbook.api.v1.ActivatePlaybookRequest\x1a).playbook.api.v1.ActivatePlaybookResponseB@Z>github.com/soketsugo/soketsugo/libs/playbook/api/v1;playbookv1b\x06proto3"
+	"\x10ActivatePlaybook\x12(.playbook.api.v1.ActivatePlaybookRequest\x1a).playbook.api.v1.ActivatePlaybookResponse\x12a\n" +
+	"\x0eUpdatePlaybook\x12&.playbook.api.v1.UpdatePlaybookRequest\x1a'.playbook.api.v1.UpdatePlaybookResponse\x12d\n" +
+	"\x0fArchivePlaybook\x12'.playbook.api.v1.ArchivePlaybookRequest\x1a(.playbook.api.v1.ArchivePlaybookResponseB@Z>github.com/soketsugo/soketsugo/libs/playbook/api/v1;playbookv1b\x06proto3"
 
 var (
 	file_playbook_api_v1_playbook_proto_rawDescOnce sync.Once
@@ -795,7 +1061,7 @@ func file_playbook_api_v1_playbook_proto_rawDescGZIP() []byte {
 }
 
 var file_playbook_api_v1_playbook_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_playbook_api_v1_playbook_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_playbook_api_v1_playbook_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_playbook_api_v1_playbook_proto_goTypes = []any{
 	(StepKind)(0),                    // 0: playbook.api.v1.StepKind
 	(PlaybookState)(0),               // 1: playbook.api.v1.PlaybookState
@@ -809,34 +1075,47 @@ var file_playbook_api_v1_playbook_proto_goTypes = []any{
 	(*ListPlaybooksResponse)(nil),    // 9: playbook.api.v1.ListPlaybooksResponse
 	(*ActivatePlaybookRequest)(nil),  // 10: playbook.api.v1.ActivatePlaybookRequest
 	(*ActivatePlaybookResponse)(nil), // 11: playbook.api.v1.ActivatePlaybookResponse
-	(*durationpb.Duration)(nil),      // 12: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
+	(*UpdatePlaybookRequest)(nil),    // 12: playbook.api.v1.UpdatePlaybookRequest
+	(*UpdatePlaybookResponse)(nil),   // 13: playbook.api.v1.UpdatePlaybookResponse
+	(*ArchivePlaybookRequest)(nil),   // 14: playbook.api.v1.ArchivePlaybookRequest
+	(*ArchivePlaybookResponse)(nil),  // 15: playbook.api.v1.ArchivePlaybookResponse
+	(*durationpb.Duration)(nil),      // 16: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),    // 17: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),    // 18: google.protobuf.FieldMask
 }
 var file_playbook_api_v1_playbook_proto_depIdxs = []int32{
 	0,  // 0: playbook.api.v1.Step.kind:type_name -> playbook.api.v1.StepKind
-	12, // 1: playbook.api.v1.Step.delay:type_name -> google.protobuf.Duration
+	16, // 1: playbook.api.v1.Step.delay:type_name -> google.protobuf.Duration
 	2,  // 2: playbook.api.v1.Playbook.steps:type_name -> playbook.api.v1.Step
 	1,  // 3: playbook.api.v1.Playbook.state:type_name -> playbook.api.v1.PlaybookState
-	13, // 4: playbook.api.v1.Playbook.created_at:type_name -> google.protobuf.Timestamp
-	13, // 5: playbook.api.v1.Playbook.updated_at:type_name -> google.protobuf.Timestamp
+	17, // 4: playbook.api.v1.Playbook.created_at:type_name -> google.protobuf.Timestamp
+	17, // 5: playbook.api.v1.Playbook.updated_at:type_name -> google.protobuf.Timestamp
 	2,  // 6: playbook.api.v1.CreatePlaybookRequest.steps:type_name -> playbook.api.v1.Step
 	3,  // 7: playbook.api.v1.CreatePlaybookResponse.playbook:type_name -> playbook.api.v1.Playbook
 	3,  // 8: playbook.api.v1.GetPlaybookResponse.playbook:type_name -> playbook.api.v1.Playbook
 	3,  // 9: playbook.api.v1.ListPlaybooksResponse.playbooks:type_name -> playbook.api.v1.Playbook
 	3,  // 10: playbook.api.v1.ActivatePlaybookResponse.playbook:type_name -> playbook.api.v1.Playbook
-	4,  // 11: playbook.api.v1.PlaybookService.CreatePlaybook:input_type -> playbook.api.v1.CreatePlaybookRequest
-	6,  // 12: playbook.api.v1.PlaybookService.GetPlaybook:input_type -> playbook.api.v1.GetPlaybookRequest
-	8,  // 13: playbook.api.v1.PlaybookService.ListPlaybooks:input_type -> playbook.api.v1.ListPlaybooksRequest
-	10, // 14: playbook.api.v1.PlaybookService.ActivatePlaybook:input_type -> playbook.api.v1.ActivatePlaybookRequest
-	5,  // 15: playbook.api.v1.PlaybookService.CreatePlaybook:output_type -> playbook.api.v1.CreatePlaybookResponse
-	7,  // 16: playbook.api.v1.PlaybookService.GetPlaybook:output_type -> playbook.api.v1.GetPlaybookResponse
-	9,  // 17: playbook.api.v1.PlaybookService.ListPlaybooks:output_type -> playbook.api.v1.ListPlaybooksResponse
-	11, // 18: playbook.api.v1.PlaybookService.ActivatePlaybook:output_type -> playbook.api.v1.ActivatePlaybookResponse
-	15, // [15:19] is the sub-list for method output_type
-	11, // [11:15] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	18, // 11: playbook.api.v1.UpdatePlaybookRequest.update_mask:type_name -> google.protobuf.FieldMask
+	2,  // 12: playbook.api.v1.UpdatePlaybookRequest.steps:type_name -> playbook.api.v1.Step
+	3,  // 13: playbook.api.v1.UpdatePlaybookResponse.playbook:type_name -> playbook.api.v1.Playbook
+	3,  // 14: playbook.api.v1.ArchivePlaybookResponse.playbook:type_name -> playbook.api.v1.Playbook
+	4,  // 15: playbook.api.v1.PlaybookService.CreatePlaybook:input_type -> playbook.api.v1.CreatePlaybookRequest
+	6,  // 16: playbook.api.v1.PlaybookService.GetPlaybook:input_type -> playbook.api.v1.GetPlaybookRequest
+	8,  // 17: playbook.api.v1.PlaybookService.ListPlaybooks:input_type -> playbook.api.v1.ListPlaybooksRequest
+	10, // 18: playbook.api.v1.PlaybookService.ActivatePlaybook:input_type -> playbook.api.v1.ActivatePlaybookRequest
+	12, // 19: playbook.api.v1.PlaybookService.UpdatePlaybook:input_type -> playbook.api.v1.UpdatePlaybookRequest
+	14, // 20: playbook.api.v1.PlaybookService.ArchivePlaybook:input_type -> playbook.api.v1.ArchivePlaybookRequest
+	5,  // 21: playbook.api.v1.PlaybookService.CreatePlaybook:output_type -> playbook.api.v1.CreatePlaybookResponse
+	7,  // 22: playbook.api.v1.PlaybookService.GetPlaybook:output_type -> playbook.api.v1.GetPlaybookResponse
+	9,  // 23: playbook.api.v1.PlaybookService.ListPlaybooks:output_type -> playbook.api.v1.ListPlaybooksResponse
+	11, // 24: playbook.api.v1.PlaybookService.ActivatePlaybook:output_type -> playbook.api.v1.ActivatePlaybookResponse
+	13, // 25: playbook.api.v1.PlaybookService.UpdatePlaybook:output_type -> playbook.api.v1.UpdatePlaybookResponse
+	15, // 26: playbook.api.v1.PlaybookService.ArchivePlaybook:output_type -> playbook.api.v1.ArchivePlaybookResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_playbook_api_v1_playbook_proto_init() }
@@ -850,7 +1129,7 @@ func file_playbook_api_v1_playbook_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_playbook_api_v1_playbook_proto_rawDesc), len(file_playbook_api_v1_playbook_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

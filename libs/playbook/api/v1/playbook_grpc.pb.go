@@ -26,6 +26,8 @@ const (
 	PlaybookService_GetPlaybook_FullMethodName      = "/playbook.api.v1.PlaybookService/GetPlaybook"
 	PlaybookService_ListPlaybooks_FullMethodName    = "/playbook.api.v1.PlaybookService/ListPlaybooks"
 	PlaybookService_ActivatePlaybook_FullMethodName = "/playbook.api.v1.PlaybookService/ActivatePlaybook"
+	PlaybookService_UpdatePlaybook_FullMethodName   = "/playbook.api.v1.PlaybookService/UpdatePlaybook"
+	PlaybookService_ArchivePlaybook_FullMethodName  = "/playbook.api.v1.PlaybookService/ArchivePlaybook"
 )
 
 // PlaybookServiceClient is the client API for PlaybookService service.
@@ -47,6 +49,17 @@ type PlaybookServiceClient interface {
 	// NOT_FOUND, with FAILED_PRECONDITION when the playbook has no step or is
 	// archived, and with ABORTED when somebody else changed it meanwhile.
 	ActivatePlaybook(ctx context.Context, in *ActivatePlaybookRequest, opts ...grpc.CallOption) (*ActivatePlaybookResponse, error)
+	// UpdatePlaybook changes the fields that the mask names. It changes nothing
+	// when they have these values already, so a retry is safe. Fails with
+	// INVALID_ARGUMENT, with NOT_FOUND, with FAILED_PRECONDITION when the playbook
+	// is archived or its steps would change and it is not a draft, and with ABORTED
+	// when it is not at the expected revision or somebody else changed it meanwhile.
+	UpdatePlaybook(ctx context.Context, in *UpdatePlaybookRequest, opts ...grpc.CallOption) (*UpdatePlaybookResponse, error)
+	// ArchivePlaybook keeps an active playbook for the record: contacts cannot be
+	// enrolled any more, those that are go on. It changes nothing when the playbook
+	// is archived already. Fails with NOT_FOUND, with FAILED_PRECONDITION when the
+	// playbook is a draft, and with ABORTED as UpdatePlaybook does.
+	ArchivePlaybook(ctx context.Context, in *ArchivePlaybookRequest, opts ...grpc.CallOption) (*ArchivePlaybookResponse, error)
 }
 
 type playbookServiceClient struct {
@@ -97,6 +110,26 @@ func (c *playbookServiceClient) ActivatePlaybook(ctx context.Context, in *Activa
 	return out, nil
 }
 
+func (c *playbookServiceClient) UpdatePlaybook(ctx context.Context, in *UpdatePlaybookRequest, opts ...grpc.CallOption) (*UpdatePlaybookResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdatePlaybookResponse)
+	err := c.cc.Invoke(ctx, PlaybookService_UpdatePlaybook_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *playbookServiceClient) ArchivePlaybook(ctx context.Context, in *ArchivePlaybookRequest, opts ...grpc.CallOption) (*ArchivePlaybookResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ArchivePlaybookResponse)
+	err := c.cc.Invoke(ctx, PlaybookService_ArchivePlaybook_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PlaybookServiceServer is the server API for PlaybookService service.
 // All implementations must embed UnimplementedPlaybookServiceServer
 // for forward compatibility.
@@ -116,6 +149,17 @@ type PlaybookServiceServer interface {
 	// NOT_FOUND, with FAILED_PRECONDITION when the playbook has no step or is
 	// archived, and with ABORTED when somebody else changed it meanwhile.
 	ActivatePlaybook(context.Context, *ActivatePlaybookRequest) (*ActivatePlaybookResponse, error)
+	// UpdatePlaybook changes the fields that the mask names. It changes nothing
+	// when they have these values already, so a retry is safe. Fails with
+	// INVALID_ARGUMENT, with NOT_FOUND, with FAILED_PRECONDITION when the playbook
+	// is archived or its steps would change and it is not a draft, and with ABORTED
+	// when it is not at the expected revision or somebody else changed it meanwhile.
+	UpdatePlaybook(context.Context, *UpdatePlaybookRequest) (*UpdatePlaybookResponse, error)
+	// ArchivePlaybook keeps an active playbook for the record: contacts cannot be
+	// enrolled any more, those that are go on. It changes nothing when the playbook
+	// is archived already. Fails with NOT_FOUND, with FAILED_PRECONDITION when the
+	// playbook is a draft, and with ABORTED as UpdatePlaybook does.
+	ArchivePlaybook(context.Context, *ArchivePlaybookRequest) (*ArchivePlaybookResponse, error)
 	mustEmbedUnimplementedPlaybookServiceServer()
 }
 
@@ -137,6 +181,12 @@ func (UnimplementedPlaybookServiceServer) ListPlaybooks(context.Context, *ListPl
 }
 func (UnimplementedPlaybookServiceServer) ActivatePlaybook(context.Context, *ActivatePlaybookRequest) (*ActivatePlaybookResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ActivatePlaybook not implemented")
+}
+func (UnimplementedPlaybookServiceServer) UpdatePlaybook(context.Context, *UpdatePlaybookRequest) (*UpdatePlaybookResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdatePlaybook not implemented")
+}
+func (UnimplementedPlaybookServiceServer) ArchivePlaybook(context.Context, *ArchivePlaybookRequest) (*ArchivePlaybookResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ArchivePlaybook not implemented")
 }
 func (UnimplementedPlaybookServiceServer) mustEmbedUnimplementedPlaybookServiceServer() {}
 func (UnimplementedPlaybookServiceServer) testEmbeddedByValue()                         {}
@@ -231,6 +281,42 @@ func _PlaybookService_ActivatePlaybook_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PlaybookService_UpdatePlaybook_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdatePlaybookRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlaybookServiceServer).UpdatePlaybook(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlaybookService_UpdatePlaybook_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlaybookServiceServer).UpdatePlaybook(ctx, req.(*UpdatePlaybookRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PlaybookService_ArchivePlaybook_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ArchivePlaybookRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PlaybookServiceServer).ArchivePlaybook(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PlaybookService_ArchivePlaybook_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PlaybookServiceServer).ArchivePlaybook(ctx, req.(*ArchivePlaybookRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PlaybookService_ServiceDesc is the grpc.ServiceDesc for PlaybookService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -253,6 +339,14 @@ var PlaybookService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ActivatePlaybook",
 			Handler:    _PlaybookService_ActivatePlaybook_Handler,
+		},
+		{
+			MethodName: "UpdatePlaybook",
+			Handler:    _PlaybookService_UpdatePlaybook_Handler,
+		},
+		{
+			MethodName: "ArchivePlaybook",
+			Handler:    _PlaybookService_ArchivePlaybook_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

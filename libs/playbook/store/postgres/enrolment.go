@@ -57,3 +57,23 @@ func (s *Store) Enrolment(ctx context.Context, id string) (domain.Enrolment, err
 	enrolment.DueAt, enrolment.CreatedAt = enrolment.DueAt.UTC(), enrolment.CreatedAt.UTC()
 	return enrolment, nil
 }
+
+// UpdateEnrolment replaces an enrolment. Fails with NotFound and Conflict, see
+// usecase.EnrolmentStore.
+func (s *Store) UpdateEnrolment(ctx context.Context, enrolment, from domain.Enrolment) error {
+	limited, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	tag, err := s.pool.Exec(limited,
+		`UPDATE enrolments SET state = $4, current_step = $5, due_at = $6 WHERE id = $1 AND state = $2 AND current_step = $3`,
+		enrolment.ID, string(from.State), from.CurrentStep, string(enrolment.State), enrolment.CurrentStep, enrolment.DueAt)
+	if err != nil {
+		return fmt.Errorf("updating an enrolment: %w", translate(ctx, err))
+	}
+	if tag.RowsAffected() > 0 {
+		return nil
+	}
+	if _, err := s.Enrolment(ctx, enrolment.ID); err != nil {
+		return err
+	}
+	return domain.Errorf(domain.Conflict, "enrolment %s was moved meanwhile", enrolment.ID)
+}

@@ -55,3 +55,27 @@ func (s *Store) Enrolment(ctx context.Context, id string) (domain.Enrolment, err
 	enrolment.DueAt, enrolment.CreatedAt = instant(due), instant(created)
 	return enrolment, nil
 }
+
+// UpdateEnrolment replaces an enrolment. Fails with NotFound and Conflict, see
+// usecase.EnrolmentStore.
+func (s *Store) UpdateEnrolment(ctx context.Context, enrolment, from domain.Enrolment) error {
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	result, err := s.db.ExecContext(limited,
+		`UPDATE enrolments SET state = ?, current_step = ?, due_at = ? WHERE id = ? AND state = ? AND current_step = ?`,
+		string(enrolment.State), enrolment.CurrentStep, micros(enrolment.DueAt), enrolment.ID, string(from.State), from.CurrentStep)
+	if err != nil {
+		return fmt.Errorf("updating an enrolment: %w", translate(ctx, err))
+	}
+	count, err := result.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("counting changed rows: %w", err)
+	}
+	if count > 0 {
+		return nil
+	}
+	if _, err := s.Enrolment(ctx, enrolment.ID); err != nil {
+		return err
+	}
+	return domain.Errorf(domain.Conflict, "enrolment %s was moved meanwhile", enrolment.ID)
+}

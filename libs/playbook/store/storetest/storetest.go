@@ -42,6 +42,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"PagesAtTheEdges", pagesAtTheEdges},
 		{"EnrolmentRoundTrip", enrolmentRoundTrip},
 		{"EnrolmentNotFound", enrolmentNotFound},
+		{"UpdateEnrolment", updateEnrolment},
+		{"ConcurrentEnrolmentUpdate", concurrentEnrolmentUpdate},
 		{"OneLiveEnrolment", oneLiveEnrolment},
 		{"ConcurrentEnrolment", concurrentEnrolment},
 		{"EnrolmentInChangedPlaybook", enrolmentInChangedPlaybook},
@@ -323,6 +325,56 @@ func enrolmentNotFound(t *testing.T, store Store) {
 		t.Fatal(err)
 	}
 	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), newEnrolment(t, 2, missing, "c")), domain.NotFound)
+}
+
+// An enrolment is replaced where it is at the state and step that was read, and
+// at no other.
+func updateEnrolment(t *testing.T, store Store) {
+	playbook := createActive(t, store, 1)
+	before := newEnrolment(t, 10, playbook, "c")
+	if err := store.CreateEnrolment(t.Context(), before); err != nil {
+		t.Fatalf("CreateEnrolment: %v", err)
+	}
+	after := before
+	after.State, after.CurrentStep, after.DueAt = domain.EnrolmentPaused, 1, epoch.Add(time.Hour)
+	if err := store.UpdateEnrolment(t.Context(), after, before); err != nil {
+		t.Fatalf("UpdateEnrolment: %v", err)
+	}
+	got, err := store.Enrolment(t.Context(), before.ID)
+	if err != nil {
+		t.Fatalf("Enrolment: %v", err)
+	}
+	wantEqual(t, "the enrolment", got, after)
+	wantKind(t, "UpdateEnrolment from another state", store.UpdateEnrolment(t.Context(), after, before), domain.Conflict)
+	elsewhere := after
+	elsewhere.CurrentStep = 7
+	wantKind(t, "UpdateEnrolment from another step", store.UpdateEnrolment(t.Context(), after, elsewhere), domain.Conflict)
+	wantKind(t, "UpdateEnrolment of none", store.UpdateEnrolment(t.Context(), newEnrolment(t, 11, playbook, "d"), before), domain.NotFound)
+}
+
+// Of many who move an enrolment at once one does.
+func concurrentEnrolmentUpdate(t *testing.T, store Store) {
+	before := newEnrolment(t, 10, createActive(t, store, 1), "c")
+	if err := store.CreateEnrolment(t.Context(), before); err != nil {
+		t.Fatalf("CreateEnrolment: %v", err)
+	}
+	errs := make(chan error, 8)
+	for i := range cap(errs) {
+		after := before
+		after.CurrentStep = i + 1
+		go func() { errs <- store.UpdateEnrolment(t.Context(), after, before) }()
+	}
+	moved := 0
+	for range cap(errs) {
+		if err := <-errs; err == nil {
+			moved++
+		} else {
+			wantKind(t, "UpdateEnrolment", err, domain.Conflict)
+		}
+	}
+	if moved != 1 {
+		t.Errorf("%d moved the enrolment, want 1", moved)
+	}
 }
 
 // A contact has one live enrolment per playbook. Those that ended do not count,

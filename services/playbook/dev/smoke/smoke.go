@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
 // requestTimeout bounds each request.
@@ -46,6 +47,8 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 		{"enrolling the contact again is refused by both", s.enrolAgain},
 		{"create a playbook through gRPC, activate it through REST", s.createThroughGRPC},
 		{"enrol a contact through gRPC, read it through REST", s.enrolThroughGRPC},
+		{"pause the contact through REST, resume and cancel it through gRPC", s.moveEnrolment},
+		{"rename a playbook through gRPC; REST refuses a change to the old one", s.rename},
 		{"list page by page: both give the same order", s.list},
 		{"a bad request is refused by both with the field's name", s.refuse},
 	} {
@@ -67,6 +70,8 @@ type scenario struct {
 	base       string
 	// first was made through REST, second through gRPC.
 	first, second string
+	// enrolment is in the second.
+	enrolment string
 }
 
 // object is a JSON answer.
@@ -79,11 +84,23 @@ func (o object) text(name string) string {
 
 // rest sends a request and wants a status.
 func (s *scenario) rest(ctx context.Context, method, path, body string, want int) (object, error) {
+	request, err := s.request(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	return do(request, want)
+}
+
+func (s *scenario) request(ctx context.Context, method, path, body string) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, method, s.base+path, bytes.NewBufferString(body))
 	if err != nil {
 		return nil, fmt.Errorf("making the request: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	return request, nil
+}
+
+func do(request *http.Request, want int) (object, error) {
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("sending the request: %w", err)
@@ -94,11 +111,11 @@ func (s *scenario) rest(ctx context.Context, method, path, body string, want int
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	if response.StatusCode != want {
-		return nil, fmt.Errorf("%s %s answered %s, want %d: %s", method, path, response.Status, want, data)
+		return nil, fmt.Errorf("%s %s answered %s, want %d: %s", request.Method, request.URL.Path, response.Status, want, data)
 	}
 	var answer object
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return nil, fmt.Errorf("%s %s answered something that is not JSON: %w", method, path, err)
+		return nil, fmt.Errorf("%s %s answered something that is not JSON: %w", request.Method, request.URL.Path, err)
 	}
 	return answer, nil
 }
@@ -199,7 +216,42 @@ func (s *scenario) enrolThroughGRPC(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.enrolment = created.GetEnrolment().GetId()
 	return same("the playbook", answer.text("playbook_id"), s.second)
+}
+
+func (s *scenario) moveEnrolment(ctx context.Context) error {
+	answer, err := s.rest(ctx, http.MethodPost, "/enrolments/"+s.enrolment+":pause", "", http.StatusOK)
+	if err != nil {
+		return err
+	}
+	if err := same("the state", answer.text("state"), "PAUSED"); err != nil {
+		return err
+	}
+	if _, err := s.enrolments.ResumeEnrolment(ctx, &playbookv1.ResumeEnrolmentRequest{Id: s.enrolment}); err != nil {
+		return err
+	}
+	if _, err := s.enrolments.CancelEnrolment(ctx, &playbookv1.CancelEnrolmentRequest{Id: s.enrolment}); err != nil {
+		return err
+	}
+	_, err = s.rest(ctx, http.MethodPost, "/enrolments/"+s.enrolment+":pause", "", http.StatusUnprocessableEntity)
+	return err
+}
+
+func (s *scenario) rename(ctx context.Context) error {
+	const revision = 2 // created, activated
+	if _, err := s.playbooks.UpdatePlaybook(ctx, &playbookv1.UpdatePlaybookRequest{
+		Id: s.second, ExpectedRevision: revision, Name: "Renewal by phone", UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"name"}},
+	}); err != nil {
+		return err
+	}
+	request, err := s.request(ctx, http.MethodPatch, "/playbooks/"+s.second, `{"name":"Renewal by post"}`)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("If-Match", fmt.Sprintf("%q", fmt.Sprint(revision)))
+	_, err = do(request, http.StatusPreconditionFailed)
+	return err
 }
 
 func (s *scenario) list(ctx context.Context) error {

@@ -9,21 +9,52 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// draftFromProto leaves nearly all checks to the domain. It refuses durations
-// that Go would silently cut to its own range.
+// draftFromProto leaves nearly all checks to the domain.
 func draftFromProto(request *playbookv1.CreatePlaybookRequest) (domain.Draft, error) {
-	draft := domain.Draft{Name: request.GetName(), Description: request.GetDescription()}
-	for i, step := range request.GetSteps() {
-		if delay := step.GetDelay(); delay != nil && delay.CheckValid() != nil {
-			return domain.Draft{}, domain.InvalidField(fmt.Sprintf("steps[%d].delay", i), "must be a valid duration")
+	steps, err := stepsFromProto(request.GetSteps())
+	return domain.Draft{Name: request.GetName(), Description: request.GetDescription(), Steps: steps}, err
+}
+
+// changeFromProto takes the fields that the mask names.
+func changeFromProto(request *playbookv1.UpdatePlaybookRequest) (domain.Change, error) {
+	paths := request.GetUpdateMask().GetPaths()
+	if len(paths) == 0 {
+		return domain.Change{}, domain.InvalidField("update_mask", "must name the fields to change: name, description, steps")
+	}
+	var change domain.Change
+	for _, path := range paths {
+		switch path {
+		case "name":
+			change.Name = &request.Name
+		case "description":
+			change.Description = &request.Description
+		case "steps":
+			steps, err := stepsFromProto(request.GetSteps())
+			if err != nil {
+				return domain.Change{}, err
+			}
+			change.Steps = &steps
+		default:
+			return domain.Change{}, domain.InvalidField("update_mask", "must hold name, description and steps alone")
 		}
-		draft.Steps = append(draft.Steps, domain.Step{
+	}
+	return change, nil
+}
+
+// stepsFromProto refuses durations that Go would silently cut to its own range.
+func stepsFromProto(messages []*playbookv1.Step) ([]domain.Step, error) {
+	var steps []domain.Step
+	for i, step := range messages {
+		if delay := step.GetDelay(); delay != nil && delay.CheckValid() != nil {
+			return nil, domain.InvalidField(fmt.Sprintf("steps[%d].delay", i), "must be a valid duration")
+		}
+		steps = append(steps, domain.Step{
 			Kind:  stepKindFromProto(step.GetKind()),
 			Title: step.GetTitle(),
 			Delay: step.GetDelay().AsDuration(),
 		})
 	}
-	return draft, nil
+	return steps, nil
 }
 
 func playbookToProto(playbook domain.Playbook) *playbookv1.Playbook {

@@ -61,11 +61,33 @@ func (p *playbooks) ListPlaybooks(ctx context.Context, request *playbookv1.ListP
 
 // ActivatePlaybook makes a draft usable for enrolments.
 func (p *playbooks) ActivatePlaybook(ctx context.Context, request *playbookv1.ActivatePlaybookRequest) (*playbookv1.ActivatePlaybookResponse, error) {
-	playbook, err := p.service.ActivatePlaybook(ctx, request.GetId())
+	playbook, err := p.service.ActivatePlaybook(ctx, request.GetId(), request.GetExpectedRevision())
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
 	return &playbookv1.ActivatePlaybookResponse{Playbook: playbookToProto(playbook)}, nil
+}
+
+// UpdatePlaybook changes the fields that the mask names.
+func (p *playbooks) UpdatePlaybook(ctx context.Context, request *playbookv1.UpdatePlaybookRequest) (*playbookv1.UpdatePlaybookResponse, error) {
+	change, err := changeFromProto(request)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	playbook, err := p.service.UpdatePlaybook(ctx, request.GetId(), request.GetExpectedRevision(), change)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	return &playbookv1.UpdatePlaybookResponse{Playbook: playbookToProto(playbook)}, nil
+}
+
+// ArchivePlaybook keeps an active playbook for the record.
+func (p *playbooks) ArchivePlaybook(ctx context.Context, request *playbookv1.ArchivePlaybookRequest) (*playbookv1.ArchivePlaybookResponse, error) {
+	playbook, err := p.service.ArchivePlaybook(ctx, request.GetId(), request.GetExpectedRevision())
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	return &playbookv1.ArchivePlaybookResponse{Playbook: playbookToProto(playbook)}, nil
 }
 
 type enrolments struct {
@@ -90,4 +112,31 @@ func (e *enrolments) GetEnrolment(ctx context.Context, request *playbookv1.GetEn
 		return nil, toStatus(ctx, e.log, err)
 	}
 	return &playbookv1.GetEnrolmentResponse{Enrolment: enrolmentToProto(enrolment)}, nil
+}
+
+// PauseEnrolment holds an enrolment.
+func (e *enrolments) PauseEnrolment(ctx context.Context, request *playbookv1.PauseEnrolmentRequest) (*playbookv1.PauseEnrolmentResponse, error) {
+	enrolment, err := e.service.PauseEnrolment(ctx, request.GetId())
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	return &playbookv1.PauseEnrolmentResponse{Enrolment: enrolmentToProto(enrolment)}, nil
+}
+
+// ResumeEnrolment continues a paused enrolment.
+func (e *enrolments) ResumeEnrolment(ctx context.Context, request *playbookv1.ResumeEnrolmentRequest) (*playbookv1.ResumeEnrolmentResponse, error) {
+	enrolment, err := e.service.ResumeEnrolment(ctx, request.GetId())
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	return &playbookv1.ResumeEnrolmentResponse{Enrolment: enrolmentToProto(enrolment)}, nil
+}
+
+// CancelEnrolment ends an enrolment before its last step.
+func (e *enrolments) CancelEnrolment(ctx context.Context, request *playbookv1.CancelEnrolmentRequest) (*playbookv1.CancelEnrolmentResponse, error) {
+	enrolment, err := e.service.CancelEnrolment(ctx, request.GetId())
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	return &playbookv1.CancelEnrolmentResponse{Enrolment: enrolmentToProto(enrolment)}, nil
 }

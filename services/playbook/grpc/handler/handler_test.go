@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -245,5 +246,70 @@ type registrar struct {
 func (r *registrar) RegisterService(_ *grpc.ServiceDesc, implementation any) {
 	if playbooks, ok := implementation.(playbookv1.PlaybookServiceServer); ok {
 		r.playbooks = playbooks
+	}
+}
+
+// The mask says what is changed, the expected revision keeps two callers from
+// overwriting each other, and what has ended cannot be moved.
+func TestChanges(t *testing.T) {
+	ctx := t.Context()
+	playbooks, enrolments := connect(t)
+	created, err := playbooks.CreatePlaybook(ctx, &playbookv1.CreatePlaybookRequest{
+		Name: "n", Description: "d", Steps: []*playbookv1.Step{{Kind: playbookv1.StepKind_STEP_KIND_CALL, Title: "t"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := created.GetPlaybook().GetId()
+	mask := func(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
+	for _, step := range []struct {
+		name     string
+		request  *playbookv1.UpdatePlaybookRequest
+		code     codes.Code
+		revision int64
+	}{
+		{"a name", &playbookv1.UpdatePlaybookRequest{Name: "m", Description: "ignored", UpdateMask: mask("name")}, codes.OK, 2},
+		{"the same again", &playbookv1.UpdatePlaybookRequest{Name: "m", UpdateMask: mask("name")}, codes.OK, 2},
+		{"an old revision", &playbookv1.UpdatePlaybookRequest{Name: "o", UpdateMask: mask("name"), ExpectedRevision: 1}, codes.Aborted, 0},
+		{"the revision", &playbookv1.UpdatePlaybookRequest{UpdateMask: mask("description"), ExpectedRevision: 2}, codes.OK, 3},
+		{"no mask", &playbookv1.UpdatePlaybookRequest{Name: "o"}, codes.InvalidArgument, 0},
+		{"an unknown field", &playbookv1.UpdatePlaybookRequest{UpdateMask: mask("state")}, codes.InvalidArgument, 0},
+		{"no name", &playbookv1.UpdatePlaybookRequest{UpdateMask: mask("name")}, codes.InvalidArgument, 0},
+	} {
+		step.request.Id = id
+		got, err := playbooks.UpdatePlaybook(ctx, step.request)
+		if status.Code(err) != step.code || got.GetPlaybook().GetRevision() != step.revision {
+			t.Errorf("%s: got %v at revision %d, want %s at %d", step.name, err, got.GetPlaybook().GetRevision(), step.code, step.revision)
+		}
+	}
+	if _, err := playbooks.ActivatePlaybook(ctx, &playbookv1.ActivatePlaybookRequest{Id: id, ExpectedRevision: 1}); status.Code(err) != codes.Aborted {
+		t.Errorf("activating at an old revision: %v", err)
+	}
+	if _, err := playbooks.ActivatePlaybook(ctx, &playbookv1.ActivatePlaybookRequest{Id: id, ExpectedRevision: 3}); err != nil {
+		t.Fatal(err)
+	}
+	enrolled, err := enrolments.EnrolContact(ctx, &playbookv1.EnrolContactRequest{PlaybookId: id, Contact: "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enrolment := enrolled.GetEnrolment().GetId()
+	archived, err := playbooks.ArchivePlaybook(ctx, &playbookv1.ArchivePlaybookRequest{Id: id})
+	if err != nil || archived.GetPlaybook().GetState() != playbookv1.PlaybookState_PLAYBOOK_STATE_ARCHIVED {
+		t.Errorf("ArchivePlaybook: got %v, %v", archived, err)
+	}
+	paused, err := enrolments.PauseEnrolment(ctx, &playbookv1.PauseEnrolmentRequest{Id: enrolment})
+	if err != nil || paused.GetEnrolment().GetState() != playbookv1.EnrolmentState_ENROLMENT_STATE_PAUSED {
+		t.Errorf("PauseEnrolment: got %v, %v", paused, err)
+	}
+	resumed, err := enrolments.ResumeEnrolment(ctx, &playbookv1.ResumeEnrolmentRequest{Id: enrolment})
+	if err != nil || resumed.GetEnrolment().GetState() != playbookv1.EnrolmentState_ENROLMENT_STATE_ACTIVE {
+		t.Errorf("ResumeEnrolment: got %v, %v", resumed, err)
+	}
+	cancelled, err := enrolments.CancelEnrolment(ctx, &playbookv1.CancelEnrolmentRequest{Id: enrolment})
+	if err != nil || cancelled.GetEnrolment().GetState() != playbookv1.EnrolmentState_ENROLMENT_STATE_CANCELLED {
+		t.Errorf("CancelEnrolment: got %v, %v", cancelled, err)
+	}
+	if _, err := enrolments.PauseEnrolment(ctx, &playbookv1.PauseEnrolmentRequest{Id: enrolment}); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("pausing what has ended: %v", err)
 	}
 }

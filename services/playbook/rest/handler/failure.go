@@ -51,6 +51,10 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "1")
 	}
 	details := problem.Details{Status: Status(typed.Kind), Detail: typed.Message}
+	if typed.Kind == domain.Conflict && r.Header.Get("If-Match") != "" {
+		// The condition that the caller has set does not hold.
+		details.Status = http.StatusPreconditionFailed
+	}
 	for _, violation := range typed.Violations {
 		details.Errors = append(details.Errors, problem.FieldError{Field: violation.Field, Detail: violation.Description})
 	}

@@ -2,6 +2,7 @@
 package handler
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -23,9 +24,14 @@ func New(service *usecase.Service, log *slog.Logger) http.Handler {
 	routes.HandleFunc("/v1/playbooks", h.createPlaybook).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/playbooks", h.listPlaybooks).Methods(http.MethodGet, http.MethodHead)
 	routes.HandleFunc("/v1/playbooks/"+id, h.getPlaybook).Methods(http.MethodGet, http.MethodHead)
-	routes.HandleFunc("/v1/playbooks/"+id+":activate", h.activatePlaybook).Methods(http.MethodPost)
+	routes.HandleFunc("/v1/playbooks/"+id, h.updatePlaybook).Methods(http.MethodPatch)
+	routes.HandleFunc("/v1/playbooks/"+id+":activate", h.movePlaybook(service.ActivatePlaybook)).Methods(http.MethodPost)
+	routes.HandleFunc("/v1/playbooks/"+id+":archive", h.movePlaybook(service.ArchivePlaybook)).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/playbooks/"+id+"/enrolments", h.enrolContact).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/enrolments/"+id, h.getEnrolment).Methods(http.MethodGet, http.MethodHead)
+	routes.HandleFunc("/v1/enrolments/"+id+":pause", h.moveEnrolment(service.PauseEnrolment)).Methods(http.MethodPost)
+	routes.HandleFunc("/v1/enrolments/"+id+":resume", h.moveEnrolment(service.ResumeEnrolment)).Methods(http.MethodPost)
+	routes.HandleFunc("/v1/enrolments/"+id+":cancel", h.moveEnrolment(service.CancelEnrolment)).Methods(http.MethodPost)
 	return routes
 }
 
@@ -45,7 +51,7 @@ func (h *handler) createPlaybook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Location", "/v1/playbooks/"+playbook.ID)
-	write(w, http.StatusCreated, fromPlaybook(playbook))
+	writePlaybook(w, http.StatusCreated, playbook)
 }
 
 func (h *handler) listPlaybooks(w http.ResponseWriter, r *http.Request) {
@@ -77,19 +83,65 @@ func (h *handler) getPlaybook(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	write(w, http.StatusOK, fromPlaybook(playbook))
-}
-
-func (h *handler) activatePlaybook(w http.ResponseWriter, r *http.Request) {
-	if !jsonrequest.Nothing(w, r) {
+	if hasSeen(r, playbook.Revision) {
+		w.Header().Set("ETag", entityTag(playbook.Revision))
+		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	playbook, err := h.service.ActivatePlaybook(r.Context(), mux.Vars(r)["id"])
+	writePlaybook(w, http.StatusOK, playbook)
+}
+
+func (h *handler) updatePlaybook(w http.ResponseWriter, r *http.Request) {
+	revision, err := expectedRevision(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	write(w, http.StatusOK, fromPlaybook(playbook))
+	var change domain.Change
+	if !jsonrequest.Read(w, r, readChange(&change)) {
+		return
+	}
+	playbook, err := h.service.UpdatePlaybook(r.Context(), mux.Vars(r)["id"], revision, change)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	writePlaybook(w, http.StatusOK, playbook)
+}
+
+// movePlaybook answers a request that changes a playbook's state.
+func (h *handler) movePlaybook(move func(ctx context.Context, id string, revision int64) (domain.Playbook, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		revision, err := expectedRevision(r)
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		if !jsonrequest.Nothing(w, r) {
+			return
+		}
+		playbook, err := move(r.Context(), mux.Vars(r)["id"], revision)
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		writePlaybook(w, http.StatusOK, playbook)
+	}
+}
+
+// moveEnrolment answers a request that changes an enrolment's state.
+func (h *handler) moveEnrolment(move func(ctx context.Context, id string) (domain.Enrolment, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !jsonrequest.Nothing(w, r) {
+			return
+		}
+		enrolment, err := move(r.Context(), mux.Vars(r)["id"])
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		write(w, http.StatusOK, fromEnrolment(enrolment))
+	}
 }
 
 func (h *handler) enrolContact(w http.ResponseWriter, r *http.Request) {
@@ -113,6 +165,12 @@ func (h *handler) getEnrolment(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(w, http.StatusOK, fromEnrolment(enrolment))
+}
+
+// writePlaybook sends a playbook with its entity tag.
+func writePlaybook(w http.ResponseWriter, status int, playbook domain.Playbook) {
+	w.Header().Set("ETag", entityTag(playbook.Revision))
+	write(w, status, fromPlaybook(playbook))
 }
 
 func write(w http.ResponseWriter, status int, body any) {

@@ -182,13 +182,116 @@ func TestProblems(t *testing.T) {
 func TestAllow(t *testing.T) {
 	for _, test := range []struct{ path, want string }{
 		{"/v1/playbooks", "GET, HEAD, POST"},
-		{"/v1/playbooks/" + missing, "GET, HEAD"},
+		{"/v1/playbooks/" + missing, "GET, HEAD, PATCH"},
 		{"/v1/playbooks/" + missing + ":activate", "POST"},
 	} {
 		if got := send(newHandler(t), http.MethodDelete, test.path, "").Header().Get("Allow"); got != test.want {
 			t.Errorf("%s: Allow is %q, want %q", test.path, got, test.want)
 		}
 	}
+}
+
+// conditional sends a request with a conditional header.
+func conditional(h http.Handler, method, path, body, header, value string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(header, value)
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, request)
+	return recorder
+}
+
+// Entity tags keep two callers from overwriting each other, and a caller from
+// reading what it has.
+func TestEntityTags(t *testing.T) {
+	h := newHandler(t)
+	created := send(h, http.MethodPost, "/v1/playbooks", `{"name":"n","description":"d","steps":[{"kind":"CALL","title":"t"}]}`)
+	path := created.Header().Get("Location")
+	if got := created.Header().Get("ETag"); got != `"1"` {
+		t.Fatalf(`the ETag is %s, want "1"`, got)
+	}
+	for _, step := range []struct {
+		method, path, body, header, value string
+		status                            int
+		tag                               string
+	}{
+		{http.MethodGet, path, "", "If-None-Match", `"1"`, http.StatusNotModified, `"1"`},
+		{http.MethodGet, path, "", "If-None-Match", `"7", W/"1"`, http.StatusNotModified, `"1"`},
+		{http.MethodGet, path, "", "If-None-Match", `"2"`, http.StatusOK, `"1"`},
+		{http.MethodPatch, path, `{"name":"m"}`, "If-Match", `"1"`, http.StatusOK, `"2"`},
+		{http.MethodPatch, path, `{"name":"o"}`, "If-Match", `"1"`, http.StatusPreconditionFailed, ""},
+		{http.MethodPatch, path, `{"name":"m"}`, "If-Match", `"2"`, http.StatusOK, `"2"`},
+		{http.MethodPatch, path, `{"name":"o"}`, "If-Match", `*`, http.StatusOK, `"3"`},
+		{http.MethodPatch, path, `{"name":"p"}`, "If-Match", `3`, http.StatusBadRequest, ""},
+		{http.MethodPatch, path, `{"name":"p"}`, "If-Match", `W/"3"`, http.StatusBadRequest, ""},
+		{http.MethodPatch, path, `{"name":"p"}`, "If-Match", `"3", "4"`, http.StatusBadRequest, ""},
+		{http.MethodPost, path + ":activate", ``, "If-Match", `"2"`, http.StatusPreconditionFailed, ""},
+		{http.MethodPost, path + ":activate", ``, "If-Match", `"3"`, http.StatusOK, `"4"`},
+		{http.MethodPost, path + ":archive", ``, "If-Match", `"3"`, http.StatusPreconditionFailed, ""},
+		{http.MethodPost, path + ":archive", ``, "If-Match", `"4"`, http.StatusOK, `"5"`},
+	} {
+		got := conditional(h, step.method, step.path, step.body, step.header, step.value)
+		if got.Code != step.status || got.Header().Get("ETag") != step.tag {
+			t.Errorf("%s %s with %s: %s: got %d and ETag %s, want %d and %s: %s", step.method, step.path, step.header, step.value,
+				got.Code, got.Header().Get("ETag"), step.status, step.tag, got.Body)
+		}
+	}
+}
+
+// A change takes what is there: absent is as it was, null is empty.
+func TestPatch(t *testing.T) {
+	h := newHandler(t)
+	path := send(h, http.MethodPost, "/v1/playbooks", `{"name":"n","description":"d","steps":[{"kind":"CALL","title":"t"}]}`).Header().Get("Location")
+	for _, step := range []struct {
+		body        string
+		status      int
+		name, other any
+		steps       int
+	}{
+		{`{}`, http.StatusOK, "n", "d", 1},
+		{`{"description":"e"}`, http.StatusOK, "n", "e", 1},
+		{`{"description":null,"steps":[]}`, http.StatusOK, "n", "", 0},
+		{`{"name":null}`, http.StatusBadRequest, nil, nil, 0},
+		{`{"state":"ACTIVE"}`, http.StatusBadRequest, nil, nil, 0},
+		{`{"steps":[{"kind":"WAIT","title":"w","delay":"60s"},{"kind":"CALL","title":"t"}]}`, http.StatusOK, "n", "", 2},
+	} {
+		got := decode(t, send(h, http.MethodPatch, path, step.body), step.status)
+		if step.status != http.StatusOK {
+			continue
+		}
+		steps, _ := got["steps"].([]any)
+		if got["name"] != step.name || got["description"] != step.other || len(steps) != step.steps {
+			t.Errorf("%s: got %v", step.body, got)
+		}
+	}
+}
+
+// An enrolment is held, continued and ended, and each can be repeated.
+func TestMoveEnrolment(t *testing.T) {
+	h := newHandler(t)
+	path := send(h, http.MethodPost, "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t"}]}`).Header().Get("Location")
+	decode(t, send(h, http.MethodPost, path+":activate", ``), http.StatusOK)
+	enrolment := send(h, http.MethodPost, path+"/enrolments", `{"contact":"c"}`).Header().Get("Location")
+	for _, step := range []struct {
+		action string
+		status int
+		state  any
+	}{
+		{":resume", http.StatusOK, "ACTIVE"},
+		{":pause", http.StatusOK, "PAUSED"},
+		{":pause", http.StatusOK, "PAUSED"},
+		{":resume", http.StatusOK, "ACTIVE"},
+		{":cancel", http.StatusOK, "CANCELLED"},
+		{":cancel", http.StatusOK, "CANCELLED"},
+		{":pause", http.StatusUnprocessableEntity, nil},
+		{":resume", http.StatusUnprocessableEntity, nil},
+	} {
+		if got := decode(t, send(h, http.MethodPost, enrolment+step.action, ``), step.status); step.state != nil && got["state"] != step.state {
+			t.Errorf("%s: the state is %v, want %v", step.action, got["state"], step.state)
+		}
+	}
+	// A contact whose enrolment has ended can be enrolled again.
+	decode(t, send(h, http.MethodPost, path+"/enrolments", `{"contact":"c"}`), http.StatusCreated)
 }
 
 // Only JSON is read.

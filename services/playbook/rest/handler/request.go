@@ -13,14 +13,38 @@ func readDraft(draft *domain.Draft) func(*strictjson.Object) {
 	return func(o *strictjson.Object) {
 		draft.Name = o.String("name")
 		draft.Description = o.String("description")
-		o.Objects("steps", func(o *strictjson.Object) {
-			draft.Steps = append(draft.Steps, domain.Step{
-				Kind:  domain.StepKind(o.String("kind")),
-				Title: o.String("title"),
-				Delay: readDelay(o, "delay"),
-			})
-		})
+		draft.Steps = readSteps(o)
 	}
+}
+
+// readChange reads the fields that are there: null is empty, absent is as it was.
+func readChange(change *domain.Change) func(*strictjson.Object) {
+	return func(o *strictjson.Object) {
+		if o.Has("name") {
+			name := o.String("name")
+			change.Name = &name
+		}
+		if o.Has("description") {
+			description := o.String("description")
+			change.Description = &description
+		}
+		if o.Has("steps") {
+			steps := readSteps(o)
+			change.Steps = &steps
+		}
+	}
+}
+
+func readSteps(o *strictjson.Object) []domain.Step {
+	var steps []domain.Step
+	o.Objects("steps", func(o *strictjson.Object) {
+		steps = append(steps, domain.Step{
+			Kind:  domain.StepKind(o.String("kind")),
+			Title: o.String("title"),
+			Delay: readDelay(o, "delay"),
+		})
+	})
+	return steps
 }
 
 // readDelay reads whole seconds the way Protobuf's JSON writes them: "3600s".
