@@ -20,16 +20,17 @@ _MODULE = "github.com/soketsugo/soketsugo"
 _NO_SQLITE = {"modernc.org/sqlite": "the embedded database is for development; images hold PostgreSQL only"}
 _NO_GRPC = {"google.golang.org/grpc": "gRPC is another process's transport"}
 _NO_REST = {"github.com/gorilla/mux": "REST is another process's transport"}
+_NO_LINT = {"github.com/wasilibs/go-pgquery": "PostgreSQL's grammar is for the lint of migrations, which developers run"}
 _NO_MIGRATIONS = {_MODULE + "/migrations": "only migrate changes the schema"}
 
 def _forbidden(kind, service):
     if kind == "grpc":
-        return _NO_SQLITE | _NO_REST | _NO_MIGRATIONS
+        return _NO_SQLITE | _NO_LINT | _NO_REST | _NO_MIGRATIONS
     if kind == "rest":
-        return _NO_SQLITE | _NO_GRPC | _NO_MIGRATIONS
+        return _NO_SQLITE | _NO_LINT | _NO_GRPC | _NO_MIGRATIONS
     if kind == "worker":
-        return _NO_SQLITE | _NO_REST | _NO_MIGRATIONS
-    return _NO_SQLITE | _NO_GRPC | _NO_REST | {
+        return _NO_SQLITE | _NO_LINT | _NO_REST | _NO_MIGRATIONS
+    return _NO_SQLITE | _NO_LINT | _NO_GRPC | _NO_REST | {
         "%s/libs/%s" % (_MODULE, service): "a released migration must not change meaning with today's code",
     }
 
