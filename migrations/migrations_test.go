@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/soketsugo/soketsugo/tools/migrations/lint"
 	"github.com/soketsugo/soketsugo/tools/migrations/released"
 )
 
@@ -23,6 +24,25 @@ func TestReleased(t *testing.T) {
 		}
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s is not what migrations/%s makes of it: ./bazelw run //migrations:update", released.RequiredPath(folder.Service), folder.Service)
+		}
+	}
+}
+
+// Nothing in a migration makes servers wait or fail, as far as can be seen in it.
+func TestLint(t *testing.T) {
+	for _, folder := range folders(t) {
+		if folder.Dialect != "postgres" {
+			continue
+		}
+		files, err := lint.ReadFolder(filepath.Join("..", folder.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(files) != len(folder.Migrations) {
+			t.Errorf("%s: linted %d files of %d", folder.Path, len(files), len(folder.Migrations))
+		}
+		for _, finding := range lint.Files(files) {
+			t.Error(finding)
 		}
 	}
 }

@@ -1,0 +1,14 @@
+-- +goose Up
+CREATE TABLE a (id bigint, b text);
+ALTER TABLE a DROP COLUMN b;
+ALTER TABLE a RENAME TO c;
+CREATE INDEX c_by_id ON c (id);
+CREATE VIEW d AS SELECT 1;
+DROP VIEW d;
+DROP TABLE c;
+ALTER TABLE tasks ADD COLUMN e text;
+ALTER TABLE tasks DROP COLUMN e;
+ALTER TABLE tasks ALTER COLUMN title DROP NOT NULL, DROP CONSTRAINT owner_there;
+
+-- +goose Down
+SELECT 1;

@@ -1,0 +1,6 @@
+-- +goose no transaction
+-- +goose Up
+SELECT 1;
+
+-- +goose Down
+SELECT 1;

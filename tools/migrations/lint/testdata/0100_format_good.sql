@@ -1,0 +1,6 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+SELECT 1;
+
+-- +goose Down
+SELECT 1;

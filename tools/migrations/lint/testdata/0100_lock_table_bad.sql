@@ -1,0 +1,5 @@
+-- +goose Up
+LOCK TABLE tasks IN SHARE MODE;
+
+-- +goose Down
+SELECT 1;

@@ -1,0 +1,6 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+VACUUM tasks;
+
+-- +goose Down
+SELECT 1;

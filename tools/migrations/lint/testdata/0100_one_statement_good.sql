@@ -1,0 +1,6 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+CREATE INDEX CONCURRENTLY IF NOT EXISTS tasks_by_due ON tasks (due);
+
+-- +goose Down
+DROP INDEX CONCURRENTLY IF EXISTS tasks_by_due;

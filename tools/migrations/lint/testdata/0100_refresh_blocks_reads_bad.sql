@@ -1,0 +1,5 @@
+-- +goose Up
+REFRESH MATERIALIZED VIEW totals;
+
+-- +goose Down
+SELECT 1;

@@ -1,0 +1,5 @@
+-- +goose Up
+REFRESH MATERIALIZED VIEW CONCURRENTLY totals;
+
+-- +goose Down
+SELECT 1;

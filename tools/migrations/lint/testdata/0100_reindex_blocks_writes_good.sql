@@ -1,0 +1,6 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+REINDEX TABLE CONCURRENTLY tasks;
+
+-- +goose Down
+SELECT 1;

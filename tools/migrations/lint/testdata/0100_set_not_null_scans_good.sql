@@ -1,0 +1,7 @@
+-- +goose Up
+ALTER TABLE tasks ALTER COLUMN owner SET NOT NULL;
+ALTER TABLE tasks DROP CONSTRAINT owner_there;
+ALTER TABLE tasks ALTER COLUMN title SET NOT NULL;
+
+-- +goose Down
+SELECT 1;

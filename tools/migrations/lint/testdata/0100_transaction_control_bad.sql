@@ -1,0 +1,7 @@
+-- +goose Up
+BEGIN;
+CREATE TABLE a (id bigint);
+COMMIT;
+
+-- +goose Down
+SELECT 1;

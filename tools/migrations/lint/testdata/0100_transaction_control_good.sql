@@ -1,0 +1,5 @@
+-- +goose Up
+CREATE TABLE a (id bigint);
+
+-- +goose Down
+SELECT 1;

@@ -1,0 +1,5 @@
+-- +goose Up
+TRUNCATE tasks, projects;
+
+-- +goose Down
+SELECT 1;

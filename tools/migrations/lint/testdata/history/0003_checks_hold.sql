@@ -1,0 +1,5 @@
+-- +goose Up
+ALTER TABLE tasks VALIDATE CONSTRAINT owner_there;
+
+-- +goose Down
+SELECT 1;
