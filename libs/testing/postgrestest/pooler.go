@@ -53,7 +53,7 @@ func (c *Cluster) Pooler(t testing.TB, databaseURL, mode string) string {
 	pooler := exec.Command(program, file)
 	pooler.Dir, pooler.Env, pooler.SysProcAttr = folder, environment(), c.server.user.attributes()
 	pooler.Stdout, pooler.Stderr = &output, &output
-	s := &server{output: &output, done: make(chan struct{})}
+	s := &Server{output: &output, done: make(chan struct{})}
 	if err := s.run(pooler); err != nil {
 		t.Fatalf("starting the pooler: %v", err)
 	}

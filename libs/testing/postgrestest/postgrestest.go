@@ -42,7 +42,7 @@ type Cluster struct {
 	Prepare func(ctx context.Context, databaseURL string) error
 
 	once   sync.Once
-	server *server
+	server *Server
 	err    error
 
 	mu    sync.Mutex
@@ -54,16 +54,15 @@ type Cluster struct {
 func (c *Cluster) Run(m *testing.M) int {
 	defer func() {
 		if c.server != nil {
-			c.server.stop()
+			c.server.Stop()
 		}
 	}()
 	return m.Run()
 }
 
-// Database returns the URL of a database that no other test uses. Without a
-// PostgreSQL on the machine the test is skipped, or fails when RequireVariable
-// is set to 1.
-func (c *Cluster) Database(t testing.TB) string {
+// Server returns the server. Without a PostgreSQL on the machine the test is
+// skipped, or fails when RequireVariable is set to 1.
+func (c *Cluster) Server(t testing.TB) *Server {
 	t.Helper()
 	programs, err := find()
 	if err != nil {
@@ -76,16 +75,24 @@ func (c *Cluster) Database(t testing.TB) string {
 	if c.err != nil {
 		t.Fatalf("starting PostgreSQL: %v", c.err)
 	}
+	return c.server
+}
+
+// Database returns the URL of a database that no other test uses. The test is
+// skipped as with Server.
+func (c *Cluster) Database(t testing.TB) string {
+	t.Helper()
+	server := c.Server(t)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.count++
 	name := fmt.Sprintf("test_%d", c.count)
 	ctx, cancel := context.WithTimeout(context.Background(), queryTimeout)
 	defer cancel()
-	if err := c.server.exec(ctx, "postgres", fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template)); err != nil {
+	if err := server.exec(ctx, "postgres", fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template)); err != nil {
 		t.Fatalf("creating a database: %v", err)
 	}
-	return c.server.url(name)
+	return server.URL(name)
 }
 
 // start starts the server and makes the template. On failure it leaves nothing
@@ -98,12 +105,12 @@ func (c *Cluster) start(programs programs) error {
 		return err
 	}
 	if err := started.exec(ctx, "postgres", "CREATE DATABASE "+template); err != nil {
-		started.stop()
+		started.Stop()
 		return fmt.Errorf("creating the template: %w", err)
 	}
 	if c.Prepare != nil {
-		if err := c.Prepare(ctx, started.url(template)); err != nil {
-			started.stop()
+		if err := c.Prepare(ctx, started.URL(template)); err != nil {
+			started.Stop()
 			return fmt.Errorf("preparing the template: %w", err)
 		}
 	}
@@ -111,15 +118,32 @@ func (c *Cluster) start(programs programs) error {
 	return nil
 }
 
-// url returns the URL of a database. The socket's folder goes into the query,
+// URL returns the URL of a database. The socket's folder goes into the query,
 // since a host part cannot hold a path.
-func (s *server) url(database string) string {
+func (s *Server) URL(database string) string {
 	query := url.Values{"host": {s.sockets}, "user": {"postgres"}}
 	return (&url.URL{Scheme: "postgres", Path: "/" + database, RawQuery: query.Encode()}).String()
 }
 
-func (s *server) exec(ctx context.Context, database, statement string) error {
-	conn, err := pgconn.Connect(ctx, s.url(database))
+// Create makes an empty database and returns its URL. The name must be a plain
+// identifier.
+func (s *Server) Create(ctx context.Context, name string) (string, error) {
+	if err := s.exec(ctx, "postgres", "CREATE DATABASE "+name); err != nil {
+		return "", fmt.Errorf("creating the database %s: %w", name, err)
+	}
+	return s.URL(name), nil
+}
+
+// Drop removes a database, whoever is connected to it.
+func (s *Server) Drop(ctx context.Context, name string) error {
+	if err := s.exec(ctx, "postgres", "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("dropping the database %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *Server) exec(ctx context.Context, database, statement string) error {
+	conn, err := pgconn.Connect(ctx, s.URL(database))
 	if err != nil {
 		return err
 	}
@@ -137,7 +161,7 @@ func (c *Cluster) Crash(t testing.TB) (back func()) {
 	t.Cleanup(cancel)
 	var conns [2]*pgconn.PgConn
 	for i := range conns {
-		conn, err := pgconn.Connect(ctx, c.server.url("postgres"))
+		conn, err := pgconn.Connect(ctx, c.server.URL("postgres"))
 		if err != nil {
 			t.Fatalf("connecting to the server that is to crash: %v", err)
 		}

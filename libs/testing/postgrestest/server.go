@@ -19,7 +19,8 @@ import (
 // on Linux and 104 elsewhere; its name takes 16 of them.
 const longestSocket = 85
 
-type server struct {
+// Server is a running PostgreSQL server. Make it with Start, end it with Stop.
+type Server struct {
 	folder  string
 	sockets string
 	// user is whom the server runs as.
@@ -29,10 +30,20 @@ type server struct {
 	output  *bytes.Buffer
 }
 
+// Start starts a server for a program that is not a test; tests use Cluster. It
+// fails when no PostgreSQL is installed.
+func Start(ctx context.Context) (*Server, error) {
+	programs, err := find()
+	if err != nil {
+		return nil, err
+	}
+	return startServer(ctx, programs)
+}
+
 // startServer makes a cluster and waits until its server answers. PostgreSQL
 // refuses to run as root, so as root it runs as somebody else; which way works
 // depends on the sandbox that the test is in, so they are tried in turn.
-func startServer(ctx context.Context, programs programs) (*server, error) {
+func startServer(ctx context.Context, programs programs) (*Server, error) {
 	var errs []error
 	for _, user := range users() {
 		s, err := startAs(ctx, programs, user)
@@ -44,15 +55,15 @@ func startServer(ctx context.Context, programs programs) (*server, error) {
 	return nil, errors.Join(errs...)
 }
 
-func startAs(ctx context.Context, programs programs, user user) (s *server, err error) {
+func startAs(ctx context.Context, programs programs, user user) (s *Server, err error) {
 	folder, err := temporaryFolder()
 	if err != nil {
 		return nil, err
 	}
-	s = &server{folder: folder, user: user, sockets: filepath.Join(folder, "s"), done: make(chan struct{}), output: &bytes.Buffer{}}
+	s = &Server{folder: folder, user: user, sockets: filepath.Join(folder, "s"), done: make(chan struct{}), output: &bytes.Buffer{}}
 	defer func() {
 		if err != nil {
-			s.stop()
+			s.Stop()
 		}
 	}()
 	if err := os.Mkdir(s.sockets, 0o700); err != nil {
@@ -84,7 +95,7 @@ func startAs(ctx context.Context, programs programs, user user) (s *server, err 
 
 // run starts the server on a thread of its own. Linux sends the signal for the
 // parent's death when that thread ends, so it must stay.
-func (s *server) run(cmd *exec.Cmd) error {
+func (s *Server) run(cmd *exec.Cmd) error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -101,10 +112,10 @@ func (s *server) run(cmd *exec.Cmd) error {
 }
 
 // wait returns when the server lets somebody in.
-func (s *server) wait(ctx context.Context) error {
+func (s *Server) wait(ctx context.Context) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, time.Second)
-		conn, err := pgconn.Connect(attempt, s.url("postgres"))
+		conn, err := pgconn.Connect(attempt, s.URL("postgres"))
 		cancel()
 		if err == nil {
 			return conn.Close(ctx)
@@ -119,8 +130,8 @@ func (s *server) wait(ctx context.Context) error {
 	}
 }
 
-// stop ends the server without ceremony and removes its files.
-func (s *server) stop() {
+// Stop ends the server without ceremony and removes its files.
+func (s *Server) Stop() {
 	if s.process != nil {
 		// SIGQUIT is PostgreSQL's immediate shutdown: no checkpoint, and all of
 		// its processes end.
