@@ -22,9 +22,12 @@ const (
 	longestRetry = 30 * time.Second
 )
 
-// read makes goose read the files.
+// read makes goose read the files, when it has not yet.
 func (s *session) read(m *Migrator) error {
-	s.store = &store{migrations: m.migrations}
+	if s.provider != nil {
+		return nil
+	}
+	s.store = &store{}
 	provider, err := goose.NewProvider(goose.DialectCustom, s.db, m.files, goose.WithStore(s.store),
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
@@ -38,6 +41,9 @@ func (s *session) read(m *Migrator) error {
 // within the timeout, which bounds how long others have to wait behind it, it
 // lets them pass and tries again.
 func (m *Migrator) apply(ctx context.Context, s *session, migration source.Migration, up bool, result *Result) error {
+	if err := s.read(m); err != nil {
+		return err
+	}
 	begin := time.Now()
 	for pause := firstRetry; ; pause = min(2*pause, longestRetry) {
 		err := m.attempt(ctx, s, migration, up)
@@ -111,7 +117,7 @@ func (m *Migrator) attempt(ctx context.Context, s *session, migration source.Mig
 			return err
 		}
 	}
-	s.store.applied = !up
+	s.store.migration, s.store.applied = migration, !up
 	_, err := s.provider.ApplyVersion(ctx, migration.Version, up)
 	var partial *goose.PartialError
 	if errors.As(err, &partial) {
@@ -158,8 +164,9 @@ func unquoted(identifier string) string {
 // for already, so only changes reach the database, in the transaction of the
 // migration itself.
 type store struct {
-	migrations []source.Migration
-	// applied is whether the migration at hand is applied.
+	// migration is the one at hand.
+	migration source.Migration
+	// applied is whether it is applied.
 	applied bool
 }
 
@@ -178,12 +185,10 @@ func (*store) CreateVersionTable(context.Context, goosedb.DBTxConn) error {
 
 // Insert notes that a migration was applied.
 func (s *store) Insert(ctx context.Context, db goosedb.DBTxConn, request goosedb.InsertRequest) error {
-	for _, migration := range s.migrations {
-		if migration.Version == request.Version {
-			return history.Insert(ctx, db, migration)
-		}
+	if request.Version != s.migration.Version {
+		return goosedb.ErrVersionNotFound
 	}
-	return goosedb.ErrVersionNotFound
+	return history.Insert(ctx, db, s.migration)
 }
 
 // Delete notes that a migration was taken back.

@@ -16,6 +16,9 @@ var errPooler = errors.New("the database URL leads to a connection pooler that h
 // between hands its transactions to different processes of the server, as
 // PgBouncer does in transaction mode.
 func (m *Migrator) refusePooler(ctx context.Context, s *session) error {
+	if s.dialect != database.PostgreSQL {
+		return nil
+	}
 	promised, err := database.BackendPID(ctx, s.db)
 	if err != nil {
 		return fmt.Errorf("looking for a connection pooler: %w", err)

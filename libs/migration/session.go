@@ -28,8 +28,11 @@ const (
 	// has waited, within these bounds. It could sleep in pg_advisory_lock instead;
 	// but that is a query with a snapshot, and a CREATE INDEX CONCURRENTLY of the
 	// runner at work would wait for it in turn.
-	shortestPoll = 5 * time.Millisecond
+	shortestPoll = 10 * time.Millisecond
 	longestPoll  = 250 * time.Millisecond
+	// patience is how long it waits without a word: to ask who it waits for takes
+	// the server longer than most runners need.
+	patience = 250 * time.Millisecond
 	// mostLosses is how often a run begins anew because its connection broke.
 	mostLosses = 5
 	// firstPauseAfterLoss gives a server that restarts a moment. It doubles.
@@ -66,28 +69,30 @@ type session struct {
 	pid int64
 	// lockTimeout and statementTimeout are what the session has now.
 	lockTimeout, statementTimeout time.Duration
-	provider                      *goose.Provider
-	store                         *store
+	// history is set once the database is known to have one; it never goes away.
+	history bool
+	// provider is made when there is something to apply.
+	provider *goose.Provider
+	store    *store
 }
 
-// prepare makes the server look after the session, and makes sure that it is one.
-func (m *Migrator) prepare(ctx context.Context, s *session) error {
+// greet opens the connection, and makes the server look after the session.
+func (s *session) greet(ctx context.Context) error {
 	if s.dialect != database.PostgreSQL {
-		return nil
+		return s.db.PingContext(ctx)
 	}
-	// client_connection_check_interval came with PostgreSQL 14. A server that does
-	// not wait until a commit is on disk could forget, in a crash, what a run has
-	// reported as done.
+	// The second set_config runs only where the server has the setting, which came
+	// with PostgreSQL 14. pg_settings would tell too, and take longer than all else.
+	// A server that does not wait until a commit is on disk could forget, in a crash,
+	// what a run has reported as done.
 	const query = `SELECT pg_backend_pid(), set_config('application_name', 'migrate', false),
-		(SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'client_connection_check_interval'),
-		(SELECT set_config(name, 'on', false) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'off')`
+		CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
+			THEN set_config('client_connection_check_interval', $1, false) END,
+		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`
 	var name string
 	var interval, commit sql.NullString
 	row := s.db.QueryRowContext(ctx, query, fmt.Sprintf("%dms", checkInterval.Milliseconds()))
-	if err := row.Scan(&s.pid, &name, &interval, &commit); err != nil {
-		return fmt.Errorf("preparing the session: %w", err)
-	}
-	return m.refusePooler(ctx, s)
+	return row.Scan(&s.pid, &name, &interval, &commit)
 }
 
 // close ends the session, and with it the lock.
@@ -102,9 +107,19 @@ func (s *session) lost() bool {
 	return err != nil
 }
 
+// hasHistory says whether the database has a history yet.
+func (s *session) hasHistory(ctx context.Context) (bool, error) {
+	if s.history {
+		return true, nil
+	}
+	exists, err := history.Exists(ctx, s.db, s.dialect)
+	s.history = exists
+	return exists, err
+}
+
 // compare reads the history, which may not exist yet.
 func (s *session) compare(ctx context.Context, migrations []source.Migration) ([]history.Line, error) {
-	exists, err := history.Exists(ctx, s.db, s.dialect)
+	exists, err := s.hasHistory(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -149,19 +164,16 @@ func (m *Migrator) locked(ctx context.Context, idle func([]history.Line) bool, w
 	}
 }
 
-// open creates the history where there is none, and reads the files.
+// open creates the history where there is none.
 func (m *Migrator) open(ctx context.Context, s *session) error {
-	exists, err := history.Exists(ctx, s.db, s.dialect)
+	exists, err := s.hasHistory(ctx)
 	if err == nil && !exists {
 		err = m.create(ctx, s)
 	}
 	if hasCode(err, insufficientPrivilege) {
 		return fmt.Errorf("%w: %w: grant the user CREATE on the schema", ErrConfiguration, err)
 	}
-	if err != nil {
-		return err
-	}
-	return s.read(m)
+	return err
 }
 
 // create makes the history, with what goose's holds where there is one.
@@ -181,6 +193,7 @@ func (m *Migrator) create(ctx context.Context, s *session) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("creating the history: %w", err)
 	}
+	s.history = true
 	if adopted > 0 {
 		m.log.Info("took over the history that goose kept", "migrations", adopted)
 	}
@@ -194,9 +207,12 @@ func (m *Migrator) lock(ctx context.Context, s *session, idle func([]history.Lin
 		return nil
 	}
 	begin := time.Now()
-	for named := time.Duration(0); ; {
+	for named := patience; ; {
+		// Whether there is a history is asked on the way: most runs find one. That
+		// there is none may be out of date when the lock is ours, and is asked again.
+		const query = `SELECT pg_try_advisory_lock($1), to_regclass('` + history.Table + `') IS NOT NULL`
 		var got bool
-		if err := s.db.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, LockID).Scan(&got); err != nil {
+		if err := s.db.QueryRowContext(ctx, query, LockID).Scan(&got, &s.history); err != nil {
 			return fmt.Errorf("taking the migration lock: %w", err)
 		}
 		if got {
@@ -212,7 +228,7 @@ func (m *Migrator) lock(ctx context.Context, s *session, idle func([]history.Lin
 			return fmt.Errorf("%w: waited %s (LOCK_WAIT) for another runner: %s", ErrLocked, m.config.LockWait, m.holder(ctx, s))
 		}
 		if waited >= named {
-			// At once, and then every beat.
+			// Soon, and then every beat.
 			m.log.Info("waiting for another runner", "waited", waited.Round(time.Millisecond).String(),
 				"limit", m.config.LockWait.String(), "holder", m.holder(ctx, s))
 			named = waited + beat

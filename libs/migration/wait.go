@@ -24,9 +24,9 @@ func (m *Migrator) connect(ctx context.Context) (*session, error) {
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		s := &session{db: m.db.Session(), dialect: m.db.Dialect}
-		err := s.db.PingContext(waiting)
+		err := s.greet(waiting)
 		if err == nil {
-			err = m.prepare(waiting, s)
+			err = m.refusePooler(waiting, s)
 		}
 		if err == nil {
 			return s, nil
@@ -54,9 +54,9 @@ func (m *Migrator) connect(ctx context.Context) (*session, error) {
 }
 
 // isFinal says whether we were refused for a reason that time does not mend: a
-// wrong password or role (class 28), a database that does not exist, and
-// anything about an SQLite file, which has no server to wait for, but that
-// another process is using it.
+// wrong password or role (class 28), a database that does not exist, a setting
+// that may not be made (class 42), and anything about an SQLite file, which has no
+// server to wait for, but that another process is using it.
 func isFinal(dialect database.Dialect, err error) bool {
 	if dialect == database.SQLite {
 		return !isBusy(err)
@@ -65,7 +65,7 @@ func isFinal(dialect database.Dialect, err error) bool {
 	if !errors.As(err, &refused) || len(refused.Code) != 5 {
 		return false
 	}
-	return refused.Code[:2] == "28" || refused.Code == "3D000"
+	return refused.Code[:2] == "28" || refused.Code[:2] == "42" || refused.Code == "3D000"
 }
 
 // isBusy says whether another process is using an SQLite file.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/migration/database"
@@ -69,19 +68,16 @@ func (m *Migrator) watch(s *session, migration source.Migration) (stop func()) {
 	if s.dialect != database.PostgreSQL {
 		return func() {}
 	}
+	begin := time.Now()
 	ctx, cancel := context.WithCancel(context.Background())
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		begin := time.Now()
+	done := make(chan struct{})
+	// Most migrations end before the first look, and cost a timer alone.
+	first := time.AfterFunc(look, func() {
+		defer close(done)
 		ticker := time.NewTicker(look)
 		defer ticker.Stop()
 		told := ""
 		for next := beat; ; {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
 			blockers, progress := m.look(ctx, s)
 			elapsed := time.Since(begin)
 			switch {
@@ -94,11 +90,18 @@ func (m *Migrator) watch(s *session, migration source.Migration) (stop func()) {
 				m.log.Info("migration runs", "file", migration.Name, "seconds", elapsed.Seconds(), "progress", progress)
 				next = elapsed + beat
 			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
 		}
 	})
 	return func() {
 		cancel()
-		watching.Wait()
+		if !first.Stop() {
+			<-done
+		}
 	}
 }
 

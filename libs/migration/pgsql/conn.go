@@ -13,6 +13,14 @@ import (
 
 type conn struct {
 	pg *pgconn.PgConn
+	// statements are those with parameters that ran already.
+	statements map[string]*statement
+}
+
+type statement struct {
+	name string
+	// prepared says that the server knows it by its name.
+	prepared bool
 }
 
 var (
@@ -61,6 +69,10 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	var affected int64
 	for _, result := range results {
 		affected += result.CommandTag.RowsAffected()
+		if tag := result.CommandTag.String(); tag == "DEALLOCATE ALL" || tag == "DISCARD ALL" {
+			// The server has forgotten them.
+			clear(c.statements)
+		}
 	}
 	return driver.RowsAffected(affected), nil
 }
@@ -86,7 +98,23 @@ func (c *conn) run(ctx context.Context, query string, args []driver.NamedValue) 
 		}
 		values[i] = value
 	}
-	result := c.pg.ExecParams(ctx, query, values, nil, nil, nil).Read()
+	known := c.statements[query]
+	if known == nil || len(args) == 0 {
+		if len(args) > 0 {
+			c.statements[query] = &statement{name: "pgsql_" + strconv.Itoa(len(c.statements))}
+		}
+		result := c.pg.ExecParams(ctx, query, values, nil, nil, nil).Read()
+		return result, result.Err
+	}
+	// It runs for each migration, so the server need not parse it each time. What
+	// runs once would pay a round trip more.
+	if !known.prepared {
+		if _, err := c.pg.Prepare(ctx, known.name, query, nil); err != nil {
+			return nil, err
+		}
+		known.prepared = true
+	}
+	result := c.pg.ExecPrepared(ctx, known.name, values, nil, nil).Read()
 	return result, result.Err
 }
 
@@ -145,7 +173,7 @@ func (t tx) Rollback() error {
 	return err
 }
 
-// Prepare returns a statement that is sent whole each time it runs.
+// Prepare returns a statement that is sent when it runs.
 func (c *conn) Prepare(query string) (driver.Stmt, error) { return stmt{c, query}, nil }
 
 type stmt struct {
@@ -158,7 +186,7 @@ var (
 	_ driver.StmtQueryContext = stmt{}
 )
 
-// Close does nothing: the server knows nothing of the statement.
+// Close does nothing: what the server knows ends with the connection.
 func (s stmt) Close() error { return nil }
 
 // NumInput says that the server counts the parameters.

@@ -70,7 +70,7 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{pg: pg}, nil
+	return &conn{pg: pg, statements: map[string]*statement{}}, nil
 }
 
 // Driver returns a driver that refuses to open connections by name: only

@@ -96,22 +96,23 @@ func Parse(name string, content []byte) (Migration, error) {
 	if err != nil || version == 0 {
 		return Migration{}, errors.New("its number must be from 1 to 9223372036854775807")
 	}
-	text := string(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")))
-	sum := sha256.Sum256([]byte(text))
+	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+	sum := sha256.Sum256(content)
+	text := string(content)
 	m := Migration{Version: version, Name: name, Checksum: hex.EncodeToString(sum[:])}
 	var part *strings.Builder
 	var up, down strings.Builder
-	seen := map[string]bool{}
+	var hasUp, hasDown bool
 	for line := range strings.Lines(text) {
 		trimmed := strings.TrimSpace(line)
 		switch {
 		case trimmed == upMarker:
 			part = &up
-			seen[upMarker] = true
+			hasUp = true
 			continue
 		case trimmed == downMarker:
 			part = &down
-			seen[downMarker] = true
+			hasDown = true
 			continue
 		case trimmed == noTransactionMarker:
 			m.NoTransaction = true
@@ -125,10 +126,10 @@ func Parse(name string, content []byte) (Migration, error) {
 			part.WriteString(line)
 		}
 	}
-	if !seen[upMarker] {
+	if !hasUp {
 		return Migration{}, fmt.Errorf("it has no line %q before the statements that make the change", upMarker)
 	}
-	if !seen[downMarker] {
+	if !hasDown {
 		return Migration{}, fmt.Errorf("it has no line %q before the statements that take the change back", downMarker)
 	}
 	m.Up, m.Down = strings.TrimSpace(up.String()), strings.TrimSpace(down.String())
