@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -88,10 +89,11 @@ func (b *bench) compare(ctx context.Context, rounds rounds) ([]comparison, error
 	up := comparison{Files: rounds.files, Rounds: rounds.count, Kind: "up", Milliseconds: map[string]float64{}}
 	idle := comparison{Files: rounds.files, Rounds: rounds.count, Kind: "nothing to do", Milliseconds: map[string]float64{}}
 	ups, idles := map[string][]time.Duration{}, map[string][]time.Duration{}
-	for round := range rounds.count {
-		for i := range engines {
-			// Who is first in one round is last in the next.
-			engine := engines[(i+round)%len(engines)]
+	for range rounds.count {
+		// Each round has an order of its own: what one engine leaves the server to do
+		// must not always hit the same other one.
+		for _, i := range rand.Perm(len(engines)) {
+			engine := engines[i]
 			err := b.withDatabase(ctx, func(databaseURL string) error {
 				for _, times := range []map[string][]time.Duration{ups, idles} {
 					took, err := timed(func() error { return engine.up(ctx, databaseURL, files) })
