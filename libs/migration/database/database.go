@@ -10,8 +10,20 @@ import (
 	"net/url"
 	"path"
 	"sync/atomic"
+	"time"
 
-	"github.com/soketsugo/soketsugo/libs/migration/pgsql"
+	"github.com/soketsugo/soketsugo/libs/pgsql"
+)
+
+const (
+	// connectTimeout bounds one attempt to reach the server, unless the URL's
+	// connect_timeout says otherwise.
+	connectTimeout = 5 * time.Second
+	// cancelGrace is how long the server may take to act on a cancelled
+	// statement before the connection is dropped.
+	cancelGrace = 5 * time.Second
+	// statementCache is more than a run has statements with parameters.
+	statementCache = 32
 )
 
 // Dialect is the kind of a database.
@@ -93,11 +105,16 @@ func Open(databaseURL string) (*Database, error) {
 	}
 	switch parsed.Scheme {
 	case "postgres", "postgresql":
-		connector, err := pgsql.NewConnector(databaseURL)
+		config, err := pgsql.ParseConfig(databaseURL, pgsql.Config{ConnectTimeout: connectTimeout, CancelGrace: cancelGrace})
 		if err != nil {
 			return nil, err
 		}
-		return newDatabase(connector, PostgreSQL), nil
+		// The URL may be that of servers. What it says of pools and of prepared
+		// statements is not for sessions that hold locks.
+		config.Pool = pgsql.Pool{}
+		// What runs for each migration need not be parsed each time.
+		config.StatementCache, config.PrepareLate = statementCache, true
+		return newDatabase(pgsql.NewConnector(config), PostgreSQL), nil
 	case "sqlite":
 		// sqlite://file.db names a host, and SQLite would take the empty path for a
 		// database that vanishes with its connection.

@@ -1,0 +1,261 @@
+package pgsql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// closeTimeout bounds the farewell to a server that does not take it.
+	closeTimeout = time.Second
+	// restedAfter is for how long a connection may have been idle before it is
+	// asked for an answer: the server may have gone meanwhile.
+	restedAfter = time.Second
+	// rollbackTimeout is how long a server may take to undo a transaction.
+	rollbackTimeout = 5 * time.Second
+)
+
+// Codes of PostgreSQL's errors.
+const (
+	featureNotSupported  = "0A000"
+	noSuchStatement      = "26000"
+	datatypeMismatch     = "42804"
+	undefinedFunction    = "42883"
+	statementWasCanceled = "57014"
+)
+
+type conn struct {
+	pg         *pgconn.PgConn
+	connector  *Connector
+	statements *statements
+	// used is when the server last answered; expires when the connection has to
+	// go, or zero.
+	used, expires time.Time
+}
+
+var (
+	_ driver.ConnBeginTx        = (*conn)(nil)
+	_ driver.ConnPrepareContext = (*conn)(nil)
+	_ driver.ExecerContext      = (*conn)(nil)
+	_ driver.QueryerContext     = (*conn)(nil)
+	_ driver.Pinger             = (*conn)(nil)
+	_ driver.SessionResetter    = (*conn)(nil)
+	_ driver.Validator          = (*conn)(nil)
+)
+
+// Close closes the connection.
+func (c *conn) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return c.pg.Close(ctx)
+}
+
+// BackendPID returns the server's process, as the server said when the
+// connection was opened.
+func (c *conn) BackendPID() int64 { return int64(c.pg.PID()) }
+
+// IsValid says whether somebody else may use the connection: not when a
+// transaction is still open on it.
+func (c *conn) IsValid() bool {
+	return !c.pg.IsClosed() && c.pg.TxStatus() == 'I' && !c.expired()
+}
+
+func (c *conn) expired() bool { return !c.expires.IsZero() && time.Now().After(c.expires) }
+
+// ResetSession is called before the connection is used again.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if !c.IsValid() {
+		return driver.ErrBadConn
+	}
+	if time.Since(c.used) < restedAfter {
+		return nil
+	}
+	if limit := c.connector.config.Pool.PingTimeout; limit > 0 {
+		limited, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		ctx = limited
+	}
+	if err := c.Ping(ctx); err != nil {
+		return fmt.Errorf("%w: %w", driver.ErrBadConn, err)
+	}
+	return nil
+}
+
+// Ping asks the server for an answer.
+func (c *conn) Ping(ctx context.Context) error { return c.ended(ctx, c.pg.Ping(ctx)) }
+
+// ended notes that a statement ended, and gives its error what database/sql and
+// callers have to know about it.
+func (c *conn) ended(ctx context.Context, err error) error {
+	var refused *pgconn.PgError
+	isRefused := errors.As(err, &refused)
+	if err == nil || isRefused {
+		c.used = time.Now()
+		c.connector.answers.Add(1)
+	}
+	switch gaveUp := ctx.Err(); {
+	case err == nil:
+		return nil
+	case gaveUp != nil && !errors.Is(err, gaveUp) && (!isRefused || refused.Code == statementWasCanceled):
+		// The server says that the statement was cancelled, and not why.
+		return fmt.Errorf("%w: %w", gaveUp, err)
+	case gaveUp == nil && c.pg.IsClosed() && pgconn.SafeToRetry(err):
+		// Nothing was sent, so database/sql may use another connection.
+		return fmt.Errorf("%w: %w", driver.ErrBadConn, err)
+	}
+	return err
+}
+
+// ExecContext runs statements; several of them only without parameters.
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if len(args) > 0 {
+		result, err := c.run(ctx, query, args)
+		if err == nil {
+			err = result.Close()
+		}
+		if err != nil {
+			return nil, err
+		}
+		return driver.RowsAffected(result.tag.RowsAffected()), nil
+	}
+	// The simple protocol: what CREATE INDEX CONCURRENTLY and several statements
+	// in one string need.
+	results, err := c.pg.Exec(ctx, query).ReadAll()
+	if err := c.ended(ctx, err); err != nil {
+		return nil, err
+	}
+	var affected int64
+	for _, result := range results {
+		affected += result.CommandTag.RowsAffected()
+		if tag := result.CommandTag.String(); tag == "DEALLOCATE ALL" || tag == "DISCARD ALL" {
+			// The server has forgotten them.
+			c.statements.clear()
+		}
+	}
+	return driver.RowsAffected(affected), nil
+}
+
+// QueryContext runs one statement. Its result is read as it is asked for.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	result, err := c.run(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// run sends one statement and waits for the first row or the end.
+func (c *conn) run(ctx context.Context, query string, args []driver.NamedValue) (*rows, error) {
+	for {
+		known, old, err := c.prepare(ctx, query, len(args) > 0)
+		if err != nil {
+			return nil, err
+		}
+		if known == nil {
+			values, formats, err := encodeAll(args, nil)
+			if err != nil {
+				return nil, err
+			}
+			return c.first(ctx, c.pg.ExecParams(ctx, query, values, nil, formats, nil), nil)
+		}
+		values, formats, err := encodeAll(args, known.description.ParamOIDs)
+		if err != nil {
+			return nil, err
+		}
+		alone := c.pg.TxStatus() == 'I'
+		result, err := c.first(ctx, c.pg.ExecStatement(ctx, known.description, values, formats, known.formats), known)
+		if err == nil || !old || !isStale(err) {
+			return result, err
+		}
+		// It was prepared for another schema. What a statement does that fails is
+		// undone, so it can run again; but a transaction around it has failed.
+		if forgotten := c.forget(ctx, known); forgotten != nil || !alone {
+			return nil, err
+		}
+	}
+}
+
+// first waits for a statement's first row or its end. The statement is nil where
+// none was prepared.
+func (c *conn) first(ctx context.Context, result *pgconn.ResultReader, prepared *statement) (*rows, error) {
+	r := &rows{conn: c, ctx: ctx, result: result}
+	r.ahead = result.NextRow()
+	if prepared != nil && len(prepared.description.Fields) > 0 {
+		r.columns, r.formats = prepared.description.Fields, prepared.formats
+	} else {
+		// A copy, because the next statement on the connection overwrites them.
+		r.columns = slices.Clone(result.FieldDescriptions())
+	}
+	if !r.ahead {
+		if err := r.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// prepare returns the prepared statement for a query, and whether it is old; nil
+// where the query is sent as it is.
+func (c *conn) prepare(ctx context.Context, query string, hasParameters bool) (known *statement, old bool, err error) {
+	late := c.connector.config.PrepareLate
+	if c.statements == nil || late && !hasParameters {
+		return nil, false, nil
+	}
+	known = c.statements.get(query)
+	if known != nil && known.description != nil {
+		return known, true, nil
+	}
+	if known == nil {
+		if surplus := c.statements.surplus(); surplus != nil {
+			if err := c.forget(ctx, surplus); err != nil {
+				return nil, false, err
+			}
+		}
+		known = &statement{query: query}
+		if late {
+			c.statements.put(known)
+			return nil, false, nil
+		}
+	}
+	description, err := c.pg.Prepare(ctx, statementName(query), query, nil)
+	if err := c.ended(ctx, err); err != nil {
+		return nil, false, err
+	}
+	known.description, known.formats = description, resultFormats(description.Fields)
+	if !late {
+		c.statements.put(known)
+	}
+	return known, false, nil
+}
+
+// forget takes a statement back.
+func (c *conn) forget(ctx context.Context, known *statement) error {
+	c.statements.remove(known.query)
+	if known.description == nil {
+		return nil
+	}
+	return c.ended(ctx, c.pg.Deallocate(ctx, known.description.Name))
+}
+
+// isStale says whether a statement failed because it was prepared for another
+// schema, or the server does not have it any more.
+func isStale(err error) bool {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.Code {
+	case noSuchStatement, datatypeMismatch, undefinedFunction:
+		return true
+	case featureNotSupported:
+		// The code has other uses; the server's function has not.
+		return refused.Routine == "RevalidateCachedQuery"
+	}
+	return false
+}
