@@ -2,7 +2,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"time"
@@ -39,7 +38,7 @@ func run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return config.ExitUsage
 	}
-	store, err := open.Open(context.Background(), string(cfg.Database))
+	store, err := open.Open(string(cfg.Database))
 	if err != nil {
 		base.Log.Error("cannot use DATABASE_URL", "error", err.Error())
 		return config.ExitUsage

@@ -240,7 +240,7 @@ func database(t *testing.T) string {
 	}
 	t.Cleanup(slow.Close)
 	slow.Delay(work)
-	// pgx's own limit is the number of CPUs, at least 4: too few for work.
+	// The store's own limit is the number of CPUs, at least 4: too few for work.
 	parsed, err := url.Parse(relayed)
 	if err != nil {
 		t.Fatal(err)

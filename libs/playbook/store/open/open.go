@@ -31,7 +31,7 @@ type Store interface {
 // Open returns the store for databaseURL: postgres://… or sqlite:///path, the
 // latter only in binaries built with the tag sqlite. It does not wait for the
 // database. Errors hold no password.
-func Open(ctx context.Context, databaseURL string) (Store, error) {
+func Open(databaseURL string) (Store, error) {
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
 		// The error of url.Parse quotes the URL, password and all.
@@ -39,7 +39,7 @@ func Open(ctx context.Context, databaseURL string) (Store, error) {
 	}
 	switch parsed.Scheme {
 	case "postgres", "postgresql":
-		return postgres.Open(ctx, databaseURL)
+		return postgres.Open(databaseURL)
 	case "sqlite":
 		// sqlite://file.db names a host, and SQLite would take the empty path for a
 		// database that vanishes with its connection.

@@ -18,7 +18,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"an SQLite URL without a file", "sqlite://", "absolute path"},
 		{"an escape that is none", "postgres://user:hunter2%zz@host/db", "cannot be parsed"},
 	} {
-		_, err := open.Open(t.Context(), test.url)
+		_, err := open.Open(test.url)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v, want an error with %q and without the password", test.name, err, test.want)
 		}
@@ -27,7 +27,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // Opening does not wait for the server.
 func TestOpenPostgres(t *testing.T) {
-	store, err := open.Open(t.Context(), "postgres://nobody@127.0.0.1:1/nothing")
+	store, err := open.Open("postgres://nobody@127.0.0.1:1/nothing")
 	if err != nil {
 		t.Fatal(err)
 	}

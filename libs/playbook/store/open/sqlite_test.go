@@ -12,7 +12,7 @@ import (
 
 // A development binary opens an SQLite file by its URL.
 func TestOpenSQLite(t *testing.T) {
-	store, err := open.Open(t.Context(), "sqlite://"+sqlitetest.Migrated(t, sqlite.Files))
+	store, err := open.Open("sqlite://" + sqlitetest.Migrated(t, sqlite.Files))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
@@ -16,7 +18,7 @@ func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment)
 	defer cancel()
 	// FOR SHARE holds the playbook at this revision until the enrolment is
 	// committed: nobody can archive it between the two.
-	tag, err := s.pool.Exec(limited,
+	result, err := s.db.ExecContext(limited,
 		`INSERT INTO enrolments (`+enrolmentColumns+`)
 		 SELECT $1, id, revision, $4, $5, $6, $7, $8 FROM playbooks WHERE id = $2 AND revision = $3 FOR SHARE`,
 		enrolment.ID, enrolment.PlaybookID, enrolment.PlaybookRevision, enrolment.Contact, string(enrolment.State),
@@ -32,10 +34,7 @@ func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment)
 	if err != nil {
 		return fmt.Errorf("inserting an enrolment: %w", translate(ctx, err))
 	}
-	if tag.RowsAffected() == 0 {
-		return s.missed(ctx, enrolment.PlaybookID, enrolment.PlaybookRevision)
-	}
-	return nil
+	return s.changed(ctx, result, enrolment.PlaybookID, enrolment.PlaybookRevision)
 }
 
 // Enrolment returns an enrolment by its ID. Fails with NotFound.
@@ -44,17 +43,16 @@ func (s *Store) Enrolment(ctx context.Context, id string) (domain.Enrolment, err
 	defer cancel()
 	var enrolment domain.Enrolment
 	var state string
-	err := s.pool.QueryRow(limited, `SELECT `+enrolmentColumns+` FROM enrolments WHERE id = $1`, id).Scan(
+	err := s.db.QueryRowContext(limited, `SELECT `+enrolmentColumns+` FROM enrolments WHERE id = $1`, id).Scan(
 		&enrolment.ID, &enrolment.PlaybookID, &enrolment.PlaybookRevision, &enrolment.Contact, &state,
 		&enrolment.CurrentStep, &enrolment.DueAt, &enrolment.CreatedAt)
-	if isNoRows(err) {
+	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Enrolment{}, domain.Errorf(domain.NotFound, "there is no enrolment %s", id)
 	}
 	if err != nil {
 		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", translate(ctx, err))
 	}
 	enrolment.State = domain.EnrolmentState(state)
-	enrolment.DueAt, enrolment.CreatedAt = enrolment.DueAt.UTC(), enrolment.CreatedAt.UTC()
 	return enrolment, nil
 }
 
@@ -63,13 +61,17 @@ func (s *Store) Enrolment(ctx context.Context, id string) (domain.Enrolment, err
 func (s *Store) UpdateEnrolment(ctx context.Context, enrolment, from domain.Enrolment) error {
 	limited, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	tag, err := s.pool.Exec(limited,
+	result, err := s.db.ExecContext(limited,
 		`UPDATE enrolments SET state = $4, current_step = $5, due_at = $6 WHERE id = $1 AND state = $2 AND current_step = $3`,
 		enrolment.ID, string(from.State), from.CurrentStep, string(enrolment.State), enrolment.CurrentStep, enrolment.DueAt)
 	if err != nil {
 		return fmt.Errorf("updating an enrolment: %w", translate(ctx, err))
 	}
-	if tag.RowsAffected() > 0 {
+	count, err := result.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("counting changed rows: %w", err)
+	}
+	if count > 0 {
 		return nil
 	}
 	if _, err := s.Enrolment(ctx, enrolment.ID); err != nil {

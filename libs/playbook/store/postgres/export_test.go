@@ -1,9 +1,19 @@
 package postgres
 
-import "time"
+import (
+	"database/sql"
+	"time"
 
-// PoolConfig shows what a URL makes of the pool.
-var PoolConfig = poolConfig
+	"github.com/soketsugo/soketsugo/libs/pgsql"
+)
+
+// Config shows what a URL makes of the connections.
+func Config(databaseURL string) (pgsql.Config, error) {
+	return pgsql.ParseConfig(databaseURL, defaults())
+}
 
 // SetPatience changes how long a statement may take.
 func SetPatience(store *Store, patience time.Duration) { store.patience = patience }
+
+// DB is what a store runs its statements on.
+func DB(store *Store) *sql.DB { return store.db }

@@ -2,9 +2,10 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/stepjson"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
@@ -22,7 +23,7 @@ func (s *Store) CreatePlaybook(ctx context.Context, playbook domain.Playbook) er
 	if err != nil {
 		return err
 	}
-	_, err = s.pool.Exec(limited,
+	_, err = s.db.ExecContext(limited,
 		`INSERT INTO playbooks (`+playbookColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		playbook.ID, playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
 		playbook.CreatedAt, playbook.UpdatedAt)
@@ -39,8 +40,8 @@ func (s *Store) CreatePlaybook(ctx context.Context, playbook domain.Playbook) er
 func (s *Store) Playbook(ctx context.Context, id string) (domain.Playbook, error) {
 	limited, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	playbook, err := scanPlaybook(s.pool.QueryRow(limited, `SELECT `+playbookColumns+` FROM playbooks WHERE id = $1`, id))
-	if isNoRows(err) {
+	playbook, err := scanPlaybook(s.db.QueryRowContext(limited, `SELECT `+playbookColumns+` FROM playbooks WHERE id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Playbook{}, domain.Errorf(domain.NotFound, "there is no playbook %s", id)
 	}
 	if err != nil {
@@ -59,7 +60,7 @@ func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit in
 		query += ` WHERE (created_at, id) < ($2, $3)`
 		args = append(args, after.CreatedAt, after.ID)
 	}
-	rows, err := s.pool.Query(limited, query+` ORDER BY created_at DESC, id DESC LIMIT $1`, args...)
+	rows, err := s.db.QueryContext(limited, query+` ORDER BY created_at DESC, id DESC LIMIT $1`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("selecting playbooks: %w", translate(ctx, err))
 	}
@@ -87,7 +88,7 @@ func (s *Store) UpdatePlaybook(ctx context.Context, playbook domain.Playbook, fr
 	if err != nil {
 		return err
 	}
-	tag, err := s.pool.Exec(limited,
+	result, err := s.db.ExecContext(limited,
 		`UPDATE playbooks SET name = $3, description = $4, steps = $5, state = $6, revision = $7, updated_at = $8
 		 WHERE id = $1 AND revision = $2`,
 		playbook.ID, from, playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
@@ -95,21 +96,26 @@ func (s *Store) UpdatePlaybook(ctx context.Context, playbook domain.Playbook, fr
 	if err != nil {
 		return fmt.Errorf("updating a playbook: %w", translate(ctx, err))
 	}
-	if tag.RowsAffected() == 0 {
-		return s.missed(ctx, playbook.ID, from)
-	}
-	return nil
+	return s.changed(ctx, result, playbook.ID, from)
 }
 
-// missed says why no playbook had this ID and revision.
-func (s *Store) missed(ctx context.Context, id string, revision int64) error {
+// changed returns nil when a statement changed a row, and otherwise says why no
+// playbook had this ID and revision.
+func (s *Store) changed(ctx context.Context, result sql.Result, id string, revision int64) error {
+	count, err := result.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("counting changed rows: %w", err)
+	}
+	if count > 0 {
+		return nil
+	}
 	if _, err := s.Playbook(ctx, id); err != nil {
 		return err
 	}
 	return domain.Errorf(domain.Conflict, "playbook %s is not at revision %d any more", id, revision)
 }
 
-func scanPlaybook(row pgx.Row) (domain.Playbook, error) {
+func scanPlaybook(row interface{ Scan(...any) error }) (domain.Playbook, error) {
 	var playbook domain.Playbook
 	var steps, state string
 	err := row.Scan(&playbook.ID, &playbook.Name, &playbook.Description, &steps, &state, &playbook.Revision,
@@ -121,6 +127,5 @@ func scanPlaybook(row pgx.Row) (domain.Playbook, error) {
 		return domain.Playbook{}, err
 	}
 	playbook.State = domain.PlaybookState(state)
-	playbook.CreatedAt, playbook.UpdatedAt = playbook.CreatedAt.UTC(), playbook.UpdatedAt.UTC()
 	return playbook, nil
 }

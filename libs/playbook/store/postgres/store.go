@@ -3,17 +3,17 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/url"
+	"runtime"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/soketsugo/soketsugo/libs/pgsql"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/schema"
 )
@@ -25,6 +25,14 @@ const (
 	queryTimeout = 10 * time.Second
 	// closeTimeout is how long closing may take.
 	closeTimeout = time.Second
+	closePoll    = time.Millisecond
+	// cancelGrace is how long a cancelled statement may take to end before its
+	// connection is dropped. It is short, because callers wait for it.
+	cancelGrace = 500 * time.Millisecond
+	// statementCache is far more than the store has statements.
+	statementCache = 128
+	// leastMaxConns is how many connections there may be on a small machine.
+	leastMaxConns = 4
 	// connLifetime makes the pool heal by itself: after a failover or a change
 	// of DNS, no connection to the old server is older than this.
 	connLifetime       = 15 * time.Minute
@@ -34,7 +42,8 @@ const (
 
 // Store is a usecase.Store. It is safe for concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
+	db        *sql.DB
+	connector *pgsql.Connector
 	// patience bounds one statement, waiting for a connection included, when the
 	// caller's context has no earlier deadline.
 	patience time.Duration
@@ -42,61 +51,30 @@ type Store struct {
 
 // Open returns a store on the database that databaseURL names. It connects
 // when it is first used, so that a process can start while its database is
-// away. Settings of pgx's pool, such as pool_max_conns, are taken from the URL's
-// query. The error holds no password.
-func Open(ctx context.Context, databaseURL string) (*Store, error) {
-	config, err := poolConfig(databaseURL)
+// away. Settings of the pool, such as pool_max_conns, are taken from the URL's
+// query; see package pgsql. The error holds no password.
+func Open(databaseURL string) (*Store, error) {
+	config, err := pgsql.ParseConfig(databaseURL, defaults())
 	if err != nil {
-		return nil, fmt.Errorf("reading the database URL: %w", err)
+		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("opening the connection pool: %w", err)
-	}
-	return &Store{pool: pool, patience: queryTimeout}, nil
+	connector := pgsql.NewConnector(config)
+	return &Store{db: pgsql.OpenPool(connector), connector: connector, patience: queryTimeout}, nil
 }
 
-// poolConfig reads the URL and gives what it does not set our own defaults,
-// which are shorter than those of pgx.
-func poolConfig(databaseURL string) (*pgxpool.Config, error) {
-	config, err := pgxpool.ParseConfig(databaseURL)
-	if err != nil {
-		return nil, reason(err)
+// defaults are what holds where the URL says nothing.
+func defaults() pgsql.Config {
+	return pgsql.Config{
+		ConnectTimeout: connectTimeout,
+		CancelGrace:    cancelGrace,
+		StatementCache: statementCache,
+		Pool: pgsql.Pool{
+			MaxConns:              max(leastMaxConns, runtime.NumCPU()),
+			MaxConnLifetime:       connLifetime,
+			MaxConnLifetimeJitter: connLifetimeJitter,
+			MaxConnIdleTime:       connIdleTime,
+		},
 	}
-	parsed, err := url.Parse(databaseURL)
-	if err != nil {
-		// The error of url.Parse quotes the URL, password and all.
-		return nil, errors.New("it cannot be parsed")
-	}
-	given := parsed.Query()
-	for _, setting := range []struct {
-		name  string
-		value *time.Duration
-		ours  time.Duration
-	}{
-		{"connect_timeout", &config.ConnConfig.ConnectTimeout, connectTimeout},
-		{"pool_max_conn_lifetime", &config.MaxConnLifetime, connLifetime},
-		{"pool_max_conn_lifetime_jitter", &config.MaxConnLifetimeJitter, connLifetimeJitter},
-		{"pool_max_conn_idle_time", &config.MaxConnIdleTime, connIdleTime},
-	} {
-		if !given.Has(setting.name) {
-			*setting.value = setting.ours
-		}
-	}
-	return config, nil
-}
-
-// reason is what pgx says about a URL without the URL and the cause, which may
-// quote it: pgx takes out only those passwords that it can find.
-func reason(err error) error {
-	text := err.Error()
-	if cause := errors.Unwrap(err); cause != nil {
-		text = strings.TrimSuffix(text, " ("+cause.Error()+")")
-	}
-	if end := strings.LastIndex(text, "`: "); end >= 0 {
-		return errors.New(text[end+len("`: "):])
-	}
-	return errors.New("it cannot be parsed")
 }
 
 // Close gives all connections back. It waits for those in use, but not for long:
@@ -105,7 +83,12 @@ func (s *Store) Close() {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		s.pool.Close()
+		// Every change was committed when its method returned.
+		_ = s.db.Close()
+		// database/sql closes those in use when they are given back, and tells nobody.
+		for begin := time.Now(); s.db.Stats().OpenConnections > 0 && time.Since(begin) < closeTimeout; {
+			time.Sleep(closePoll)
+		}
 	}()
 	select {
 	case <-closed:
@@ -114,26 +97,26 @@ func (s *Store) Close() {
 }
 
 // Ping returns nil when the database answers. Where every connection is in use
-// until ctx ends, the database answers if others got connections meanwhile: a
-// process that is busy is not one whose database is away.
+// until ctx ends, the database answers if it answered others meanwhile: a process
+// that is busy is not one whose database is away.
 func (s *Store) Ping(ctx context.Context) error {
-	before := s.pool.Stat().AcquireCount()
-	conn, err := s.pool.Acquire(ctx)
+	before := s.connector.Answers()
+	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		if ctx.Err() != nil && s.pool.Stat().AcquireCount() > before {
+		if ctx.Err() != nil && s.connector.Answers() > before {
 			return nil
 		}
 		return translate(ctx, err)
 	}
-	defer conn.Release()
-	return translate(ctx, conn.Ping(ctx))
+	defer func() { _ = conn.Close() }() // it goes back to the pool
+	return translate(ctx, conn.PingContext(ctx))
 }
 
 // CheckSchema returns nil when the database has the schema that the store needs,
 // or a newer one.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	var version int64
-	err := s.pool.QueryRow(ctx, `SELECT COALESCE(max(version), 0) FROM soketsugo_migrations`).Scan(&version)
+	err := s.db.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM soketsugo_migrations`).Scan(&version)
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == undefinedTable {
 		err = nil
@@ -147,8 +130,8 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 // Pool says how many connections there are, how many of them are in use, how
 // many there may be, and how often somebody had to wait for one.
 func (s *Store) Pool() (open, inUse, most int, waits int64) {
-	stat := s.pool.Stat()
-	return int(stat.TotalConns()), int(stat.AcquiredConns()), int(stat.MaxConns()), stat.EmptyAcquireCount()
+	stats := s.db.Stats()
+	return stats.OpenConnections, stats.InUse, stats.MaxOpenConnections, stats.WaitCount
 }
 
 // undefinedTable is the error code of PostgreSQL for a table that does not exist.
@@ -169,6 +152,9 @@ func translate(ctx context.Context, err error) error {
 	var broken *net.OpError
 	switch {
 	case err == nil, ctx.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded):
+		// Also where the server said that the statement was cancelled.
+		return unavailable(err)
 	case errors.As(err, &refused):
 		// Class 57P is an operator's intervention (shutdown, recovery), class 53
 		// a lack of resources such as too many connections.
@@ -176,7 +162,7 @@ func translate(ctx context.Context, err error) error {
 			return unavailable(err)
 		}
 	case errors.As(err, &unreachable), errors.As(err, &broken), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, context.DeadlineExceeded), pgconn.SafeToRetry(err):
+		errors.Is(err, driver.ErrBadConn), pgconn.SafeToRetry(err):
 		return unavailable(err)
 	}
 	return err
@@ -191,6 +177,3 @@ func constraint(err error) string {
 	}
 	return ""
 }
-
-// isNoRows says whether a query for one row found none.
-func isNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

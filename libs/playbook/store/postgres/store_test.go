@@ -7,7 +7,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,7 +81,7 @@ func TestCheckSchema(t *testing.T) {
 
 // A server that is away makes calls fail as unavailable, not the opening.
 func TestUnavailable(t *testing.T) {
-	store, err := postgres.Open(t.Context(), "postgres:///nothing?user=nobody&host="+t.TempDir())
+	store, err := postgres.Open("postgres:///nothing?user=nobody&host=" + t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +102,7 @@ func TestOpenHidesPassword(t *testing.T) {
 		"postgres://user@localhost/db?Password=hunter2&sslmode=x":  "TLS",
 		"postgres://user@localhost/db?password=`: hunter2":         "URL",
 	} {
-		_, err := postgres.Open(t.Context(), url)
+		_, err := postgres.Open(url)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("Open: got %v, want an error about %s without the password", err, want)
 		}
@@ -127,7 +129,7 @@ func run(t *testing.T, conn *pgconn.PgConn, statement string) {
 
 func open(t *testing.T, databaseURL string) *postgres.Store {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), databaseURL)
+	store, err := postgres.Open(databaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,21 +252,97 @@ func TestBrokenConnection(t *testing.T) {
 }
 
 // The pool heals by itself, and the URL has the last word about it.
-func TestPoolConfig(t *testing.T) {
+func TestConfig(t *testing.T) {
 	for _, test := range []struct {
 		query               string
 		connect, life, idle time.Duration
+		most                int
 	}{
-		{"", 5 * time.Second, 15 * time.Minute, 5 * time.Minute},
-		{"?connect_timeout=2&pool_max_conn_lifetime=1h&pool_max_conn_idle_time=1m", 2 * time.Second, time.Hour, time.Minute},
+		{"", 5 * time.Second, 15 * time.Minute, 5 * time.Minute, max(4, runtime.NumCPU())},
+		{"?connect_timeout=2&pool_max_conn_lifetime=1h&pool_max_conn_idle_time=1m&pool_max_conns=3", 2 * time.Second, time.Hour, time.Minute, 3},
 	} {
-		config, err := postgres.PoolConfig("postgres://h/d" + test.query)
+		config, err := postgres.Config("postgres://h/d" + test.query)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if config.ConnConfig.ConnectTimeout != test.connect || config.MaxConnLifetime != test.life || config.MaxConnIdleTime != test.idle {
-			t.Errorf("%q: got %s to connect, %s of life, %s idle; want %s, %s, %s", test.query,
-				config.ConnConfig.ConnectTimeout, config.MaxConnLifetime, config.MaxConnIdleTime, test.connect, test.life, test.idle)
+		pool := config.Pool
+		if config.ConnectTimeout != test.connect || pool.MaxConnLifetime != test.life || pool.MaxConnIdleTime != test.idle || pool.MaxConns != test.most {
+			t.Errorf("%q: got %s to connect, %s of life, %s idle, %d connections; want %s, %s, %s, %d", test.query,
+				config.ConnectTimeout, pool.MaxConnLifetime, pool.MaxConnIdleTime, pool.MaxConns, test.connect, test.life, test.idle, test.most)
 		}
+	}
+}
+
+// A pool that is busy is not a database that is away, and one that gets no
+// answers is.
+func TestPingBusy(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		statement string
+		fails     bool
+	}{
+		{"the database answers others", "SELECT pg_sleep(0.05)", false},
+		{"the database answers nobody", "SELECT pg_sleep(60)", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store := open(t, cluster.Database(t)+"&pool_max_conns=1")
+			ctx, cancel := context.WithCancel(t.Context())
+			var busy sync.WaitGroup
+			for range 4 {
+				busy.Go(func() {
+					for ctx.Err() == nil {
+						_, _ = postgres.DB(store).ExecContext(ctx, test.statement) // it fails at the end
+					}
+				})
+			}
+			time.Sleep(100 * time.Millisecond)
+			limited, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer stop()
+			// A ping may get its turn, and is answered then.
+			if err := store.Ping(limited); (err != nil) != test.fails {
+				t.Errorf("Ping: got %v, want an error = %v", err, test.fails)
+			}
+			if open, inUse, most, waits := store.Pool(); open != 1 || inUse != 1 || most != 1 || waits == 0 {
+				t.Errorf("Pool: got %d open, %d in use, %d at most, %d waits; want 1, 1, 1, some", open, inUse, most, waits)
+			}
+			cancel()
+			busy.Wait()
+		})
+	}
+}
+
+// Closing waits a moment for what is in use, and no longer.
+func TestClose(t *testing.T) {
+	for _, test := range []struct {
+		seconds string
+		least   time.Duration
+		ends    bool
+	}{
+		{"0.3", 100 * time.Millisecond, true},
+		{"60", 900 * time.Millisecond, false},
+	} {
+		store, err := postgres.Open(cluster.Database(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := postgres.DB(store).ExecContext(ctx, "SELECT pg_sleep("+test.seconds+")")
+			ended <- err
+		}()
+		time.Sleep(100 * time.Millisecond)
+		begin := time.Now()
+		store.Close()
+		if took := time.Since(begin); took < test.least || took > 10*time.Second {
+			t.Errorf("closing during a statement of %s s took %s, want %s or a little more", test.seconds, took, test.least)
+		}
+		if !test.ends {
+			cancel()
+		}
+		if err := <-ended; (err == nil) != test.ends {
+			t.Errorf("the statement of %s s ended with %v", test.seconds, err)
+		}
+		cancel()
 	}
 }
