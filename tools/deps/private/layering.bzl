@@ -41,15 +41,17 @@ def _matches(path, patterns):
             return pattern
     return None
 
-def _find(graph, start, offends):
-    """The shortest way from start to a package that offends, as a list of import paths; empty if there is none."""
+def _find(graph, start, exempt, offends):
+    """The shortest way from start to a package that offends, as a list of import paths; empty if there is none.
+
+    It does not lead through those that are exempt."""
     came_from = {start: None}
     layer = [start]
     for _ in range(len(graph) + 1):
         next_layer = []
         for path in layer:
             for dep in graph.get(path, []):
-                if dep in came_from:
+                if dep in came_from or _matches(dep, exempt):
                     continue
                 came_from[dep] = path
                 next_layer.append(dep)
@@ -71,12 +73,12 @@ def _layering_test_impl(ctx):
 
     lines = []
     for pattern, reason in ctx.attr.forbidden.items():
-        way = _find(graph, start, lambda path: _matches(path, [pattern]))
+        way = _find(graph, start, ctx.attr.exempt, lambda path: _matches(path, [pattern]))
         if way:
             lines.append("must not link %s: %s" % (pattern, reason))
             lines.extend(["    " + ("imports " if i else "") + path for i, path in enumerate(way)])
     if ctx.attr.only_allowed:
-        way = _find(graph, start, lambda path: not _matches(path, ctx.attr.allowed + [start]))
+        way = _find(graph, start, ctx.attr.exempt, lambda path: not _matches(path, ctx.attr.allowed + [start]))
         if way:
             lines.append("must link nothing but the standard library%s" % "".join([" and " + a for a in ctx.attr.allowed]))
             lines.extend(["    " + ("imports " if i else "") + path for i, path in enumerate(way)])
@@ -93,6 +95,7 @@ _layering_test = rule(
     implementation = _layering_test_impl,
     attrs = {
         "allowed": attr.string_list(),
+        "exempt": attr.string_list(),
         "forbidden": attr.string_dict(),
         "only_allowed": attr.bool(),
         "target": attr.label(
@@ -104,7 +107,7 @@ _layering_test = rule(
     test = True,
 )
 
-def layering_test(name, target, forbidden = {}, allowed = None, **kwargs):
+def layering_test(name, target, forbidden = {}, allowed = None, exempt = [], **kwargs):
     """Fails, and prints the chain of imports, where a Go target links what its layer must not.
 
     It sees the packages that the build really links, transitive ones and those of other modules too.
@@ -115,6 +118,8 @@ def layering_test(name, target, forbidden = {}, allowed = None, **kwargs):
       forbidden: import paths that it must not link, neither they nor packages below them, each with the reason.
       allowed: the only import paths, with the packages below them, that it may link besides the standard library;
         None for any.
+      exempt: import paths that it may link, with the packages below them, whatever is forbidden. What they import is
+        not looked at.
       **kwargs: what every test takes.
     """
     if not forbidden and allowed == None:
@@ -123,6 +128,7 @@ def layering_test(name, target, forbidden = {}, allowed = None, **kwargs):
         name = name,
         size = "small",
         allowed = allowed or [],
+        exempt = exempt,
         forbidden = forbidden,
         only_allowed = allowed != None,
         target = target,

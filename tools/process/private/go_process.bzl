@@ -23,14 +23,19 @@ _NO_REST = {"github.com/gorilla/mux": "REST is another process's transport"}
 _NO_LINT = {"github.com/wasilibs/go-pgquery": "PostgreSQL's grammar is for the lint of migrations, which developers run"}
 _NO_MIGRATIONS = {_MODULE + "/migrations": "only migrate changes the schema"}
 
+# pgx without pgconn, which speaks the protocol and takes no more than a constant from pgtype.
+_PGX = "github.com/jackc/pgx/v5"
+_PGCONN = _PGX + "/pgconn"
+_NO_PGX = {_PGX: "pgx, pgtype and pgxpool cost an image 0.5 MB; libs/pgsql does what a store needs on pgconn"}
+
 def _forbidden(kind, service):
     if kind == "grpc":
-        return _NO_SQLITE | _NO_LINT | _NO_REST | _NO_MIGRATIONS
+        return _NO_SQLITE | _NO_PGX | _NO_LINT | _NO_REST | _NO_MIGRATIONS
     if kind == "rest":
-        return _NO_SQLITE | _NO_LINT | _NO_GRPC | _NO_MIGRATIONS
+        return _NO_SQLITE | _NO_PGX | _NO_LINT | _NO_GRPC | _NO_MIGRATIONS
     if kind == "worker":
-        return _NO_SQLITE | _NO_LINT | _NO_REST | _NO_MIGRATIONS
-    return _NO_SQLITE | _NO_LINT | _NO_GRPC | _NO_REST | {
+        return _NO_SQLITE | _NO_PGX | _NO_LINT | _NO_REST | _NO_MIGRATIONS
+    return _NO_SQLITE | _NO_PGX | _NO_LINT | _NO_GRPC | _NO_REST | {
         "%s/libs/%s" % (_MODULE, service): "a released migration must not change meaning with today's code",
     }
 
@@ -88,6 +93,7 @@ def go_process(
     )
     layering_test(
         name = name + "_layering_test",
+        exempt = [_PGCONN],
         forbidden = _forbidden(kind, service),
         target = embed[0],
     )
