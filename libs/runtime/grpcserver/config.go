@@ -4,13 +4,16 @@ import (
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/config"
+	"github.com/soketsugo/soketsugo/libs/runtime/mutualtls"
 )
 
 // Config is what can be set about the server.
 type Config struct {
 	Addr             config.HostPort `config:"GRPC_ADDR" default:":50051" doc:"where gRPC is served"`
 	Reflection       bool            `config:"GRPC_REFLECTION" default:"false" doc:"whether clients such as grpcurl can list the services"`
-	MaxConnectionAge time.Duration   `config:"GRPC_MAX_CONNECTION_AGE" default:"5m" doc:"when a connection is told to end, so that clients spread over new replicas"`
+	HealthAddr       config.HostPort `config:"HEALTH_ADDR" default:":50052" doc:"where the health service alone is served without TLS, for the kubelet; only when GRPC_ADDR is served with TLS"`
+	TLS              mutualtls.Config
+	MaxConnectionAge time.Duration `config:"GRPC_MAX_CONNECTION_AGE" default:"5m" doc:"when a connection is told to end, so that clients spread over new replicas"`
 }
 
 const (

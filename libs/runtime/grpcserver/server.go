@@ -12,8 +12,11 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
+	"github.com/soketsugo/soketsugo/libs/runtime/mutualtls"
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -28,18 +31,32 @@ type Server struct {
 	tracker  *requests.Tracker
 	methods  map[string]bool
 	listener net.Listener
+	// started is closed when the listener is open.
+	started chan struct{}
+	// beside are the parts of a server with TLS that are no server of the API.
+	beside []lifecycle.Component
 }
 
 var _ lifecycle.Component = (*Server)(nil)
 
 // New returns a server with the services that register adds. Its health
-// service follows state.
-func New(config Config, log *slog.Logger, state *health.State, tracker *requests.Tracker, register func(grpc.ServiceRegistrar)) *Server {
+// service follows state. It fails when the settings of TLS cannot be used.
+func New(config Config, log *slog.Logger, state *health.State, tracker *requests.Tracker, register func(grpc.ServiceRegistrar)) (*Server, error) {
 	s := &Server{
 		addr: string(config.Addr), log: log,
 		tracker: tracker, traffic: tracker.Transport("grpc"), methods: map[string]bool{},
+		started: make(chan struct{}),
+	}
+	certificates, err := mutualtls.Open(config.TLS, log)
+	if err != nil {
+		return nil, err
+	}
+	transport := insecure.NewCredentials()
+	if certificates != nil {
+		transport = credentials.NewTLS(certificates.Server())
 	}
 	s.grpc = grpc.NewServer(
+		grpc.Creds(transport),
 		grpc.MaxRecvMsgSize(maxMessageSize),
 		grpc.MaxSendMsgSize(maxMessageSize),
 		grpc.MaxHeaderListSize(maxHeaderSize),
@@ -74,8 +91,36 @@ func New(config Config, log *slog.Logger, state *health.State, tracker *requests
 			s.methods["/"+service+"/"+method.Name] = true
 		}
 	}
-	grpc_health_v1.RegisterHealthServer(s.grpc, newHealthService(state, tracker, names))
-	return s
+	probes := newHealthService(state, tracker, names)
+	grpc_health_v1.RegisterHealthServer(s.grpc, probes)
+	if certificates != nil {
+		s.beside = []lifecycle.Component{
+			lifecycle.Background("certificates", certificates.Run, certificates.Stop),
+			newHealthServer(string(config.HealthAddr), probes),
+		}
+		// The probes ask another port, which says nothing of this one.
+		state.AddCheck(health.Check{Name: "grpc", Run: s.dial})
+	}
+	return s, nil
+}
+
+// Beside are components that a server with TLS needs besides itself. They start
+// before it and stop after it.
+func (s *Server) Beside() []lifecycle.Component { return s.beside }
+
+// dial returns nil when the listener accepts connections.
+func (s *Server) dial(ctx context.Context) error {
+	select {
+	case <-s.started:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", s.Addr().String())
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // Name returns "grpc".
@@ -89,6 +134,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("opening the gRPC listener: %w", err)
 	}
 	s.listener = listener
+	close(s.started)
 	return nil
 }
 

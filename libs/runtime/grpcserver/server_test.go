@@ -3,6 +3,7 @@ package grpcserver_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -18,11 +19,14 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
 	"github.com/soketsugo/soketsugo/libs/runtime/logging"
 	"github.com/soketsugo/soketsugo/libs/runtime/metrics"
+	"github.com/soketsugo/soketsugo/libs/runtime/mutualtls"
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 	"github.com/soketsugo/soketsugo/libs/runtime/tracing"
+	"github.com/soketsugo/soketsugo/libs/testing/certificates"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -101,7 +105,8 @@ func start(t *testing.T, h handlers, change func(*grpcserver.Config, *requests.C
 		Tracing  tracing.Config
 	}
 	config.Defaults(&settings)
-	settings.Server.Addr = "127.0.0.1:0"
+	settings.Server.Addr, settings.Server.HealthAddr = "127.0.0.1:0", "127.0.0.1:0"
+	settings.Server.TLS.Plaintext = true
 	if change != nil {
 		change(&settings.Server, &settings.Requests)
 	}
@@ -116,7 +121,9 @@ func start(t *testing.T, h handlers, change func(*grpcserver.Config, *requests.C
 	}
 	f.state = health.New(settings.Health, log)
 	f.tracker = requests.New(settings.Requests, log, logging.NewAccess(buffer, logs), f.metrics, tracer)
-	f.server = grpcserver.New(settings.Server, log, f.state, f.tracker, h.register)
+	if f.server, err = grpcserver.New(settings.Server, log, f.state, f.tracker, h.register); err != nil {
+		t.Fatal(err)
+	}
 	if err := f.server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -488,11 +495,96 @@ func TestConnectionAge(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	f := start(t, handlers{do: succeed}, nil)
 	_, port, _ := net.SplitHostPort(f.server.Addr().String())
-	second := grpcserver.New(grpcserver.Config{Addr: config.HostPort("127.0.0.1:" + port)}, slog.New(slog.DiscardHandler), f.state, f.tracker, handlers{}.register)
+	settings := grpcserver.Config{Addr: config.HostPort("127.0.0.1:" + port), TLS: mutualtls.Config{Plaintext: true}}
+	second, err := grpcserver.New(settings, slog.New(slog.DiscardHandler), f.state, f.tracker, handlers{}.register)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := second.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("Start on a port that is taken: got %v", err)
 	}
 	if err := second.Stop(t.Context()); err != nil {
 		t.Errorf("Stop: %v", err)
+	}
+}
+
+// With TLS, clients need a certificate, and probes have a port of their own where
+// nothing else is served. Readiness is also that the API's port accepts
+// connections.
+func TestMutualTLS(t *testing.T) {
+	authority := certificates.NewAuthority(t)
+	files := certificates.FilesIn(t.TempDir())
+	authority.Write(t, files, authority.Issue(t, "server"))
+	f := start(t, handlers{do: succeed}, func(c *grpcserver.Config, _ *requests.Config) {
+		c.TLS = mutualtls.Config{Cert: files.Cert, Key: files.Key, ClientCA: files.CA}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := f.do(ctx); status.Code(err) != codes.Unavailable {
+		t.Errorf("a call in plain text: got %v, want UNAVAILABLE", err)
+	}
+	call := func(addr string, with credentials.TransportCredentials, method string) error {
+		conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(with))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.Invoke(ctx, method, &emptypb.Empty{}, &emptypb.Empty{})
+	}
+	addr := f.server.Addr().String()
+	if err := call(addr, credentials.NewTLS(authority.Client(t, "client")), "/test.Service/Do"); err != nil {
+		t.Errorf("a call with a certificate: %v", err)
+	}
+	nobody := &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: authority.Pool()}
+	if err := call(addr, credentials.NewTLS(nobody), "/test.Service/Do"); status.Code(err) != codes.Unavailable {
+		t.Errorf("a call without a certificate: got %v, want UNAVAILABLE", err)
+	}
+
+	beside := f.server.Beside()
+	if len(beside) != 2 {
+		t.Fatalf("%d components are beside the server, want 2", len(beside))
+	}
+	for _, component := range beside {
+		if err := component.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		ran := make(chan error, 1)
+		go func() { ran <- component.Run() }()
+		t.Cleanup(func() {
+			if err := errors.Join(component.Stop(context.Background()), <-ran); err != nil {
+				t.Errorf("%s: %v", component.Name(), err)
+			}
+		})
+	}
+	probes, ok := beside[1].(interface{ Addr() net.Addr })
+	if !ok {
+		t.Fatalf("%s listens nowhere", beside[1].Name())
+	}
+	conn, err := grpc.NewClient(probes.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answer, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: grpcserver.LivenessService})
+	if err != nil || answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Errorf("a probe in plain text: got %v, %v", answer, err)
+	}
+	if err := conn.Invoke(ctx, "/test.Service/Do", &emptypb.Empty{}, &emptypb.Empty{}); status.Code(err) != codes.Unimplemented {
+		t.Errorf("a call on the port of probes: got %v, want UNIMPLEMENTED", err)
+	}
+	names := map[string]bool{}
+	for _, reason := range f.state.Report().Reasons {
+		names[reason.Name] = true
+	}
+	if !names["grpc"] {
+		t.Errorf("readiness does not look at the port: %v", names)
+	}
+}
+
+// A server that has neither certificates nor leave to do without does not start.
+func TestNoTLS(t *testing.T) {
+	_, err := grpcserver.New(grpcserver.Config{}, nil, nil, requests.New(requests.Config{}, nil, nil, metrics.New(), nil), nil)
+	if err == nil || !strings.Contains(err.Error(), "GRPC_PLAINTEXT=true") {
+		t.Errorf("New: got %v", err)
 	}
 }

@@ -47,6 +47,10 @@ func run() int {
 	base.Health.AddCheck(health.Check{Name: "schema", Run: store.CheckSchema, Sticky: true})
 	base.MeasurePool(store.Pool)
 	service := usecase.New(store, time.Now, func() string { return uuidv7.New(time.Now()) })
-	api := grpcserver.New(cfg.GRPC, base.Log, base.Health, base.Tracker, handler.Register(service, base.Log))
-	return base.Run([]lifecycle.Component{lifecycle.Closer("store", store.Close)}, api)
+	api, err := grpcserver.New(cfg.GRPC, base.Log, base.Health, base.Tracker, handler.Register(service, base.Log))
+	if err != nil {
+		base.Log.Error("cannot serve gRPC", "error", err.Error())
+		return config.ExitUsage
+	}
+	return base.Run(append(api.Beside(), lifecycle.Closer("store", store.Close)), api)
 }

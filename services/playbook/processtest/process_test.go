@@ -19,11 +19,15 @@ import (
 	"github.com/soketsugo/soketsugo/libs/child"
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
 	"github.com/soketsugo/soketsugo/libs/testing/binary"
+	"github.com/soketsugo/soketsugo/libs/testing/certificates"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
 )
 
 var cluster postgrestest.Cluster
@@ -114,6 +118,9 @@ func (o *output) String() string {
 func start(t *testing.T, p process, env map[string]string, args ...string) (*child.Child, *output) {
 	t.Helper()
 	settings := []string{"GRPC_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}
+	if env["GRPC_TLS_CERT"] == "" {
+		settings = append(settings, "GRPC_PLAINTEXT=true")
+	}
 	for name, value := range env {
 		settings = append(settings, name+"="+value)
 	}
@@ -194,6 +201,54 @@ func get(t *testing.T, url string) (status int, body string) {
 		t.Fatal(err)
 	}
 	return response.StatusCode, string(data)
+}
+
+// With TLS the grpc process takes callers with certificates alone, probes have a
+// port of their own, and new certificates are used without a restart.
+func TestMutualTLS(t *testing.T) {
+	long(t)
+	t.Parallel()
+	authority := certificates.NewAuthority(t)
+	files := certificates.FilesIn(t.TempDir())
+	authority.Write(t, files, authority.Issue(t, "server"))
+	c, log := start(t, grpcProcess, map[string]string{
+		"DATABASE_URL": migrated(t), "HEALTH_ADDR": "127.0.0.1:0",
+		"GRPC_TLS_CERT": files.Cert, "GRPC_TLS_KEY": files.Key, "GRPC_TLS_CLIENT_CA": files.CA,
+	})
+	if err := c.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	list := func(with credentials.TransportCredentials) error {
+		conn, err := grpc.NewClient(c.Addr("grpc"), grpc.WithTransportCredentials(with))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, err = playbookv1.NewPlaybookServiceClient(conn).ListPlaybooks(soon(t), &playbookv1.ListPlaybooksRequest{})
+		return err
+	}
+	caller := credentials.NewTLS(authority.Client(t, "caller"))
+	if err := list(caller); err != nil {
+		t.Errorf("with a certificate: %v", err)
+	}
+	if err := list(insecure.NewCredentials()); status.Code(err) != codes.Unavailable {
+		t.Errorf("in plain text: got %v, want UNAVAILABLE", err)
+	}
+	probe, err := grpc_health_v1.NewHealthClient(dial(t, c.Addr("health"))).Check(soon(t), &grpc_health_v1.HealthCheckRequest{Service: "readiness"})
+	if err != nil || probe.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Errorf("the probe says %v, %v", probe, err)
+	}
+	// An authority that nobody has trusted so far.
+	successor := certificates.NewAuthority(t)
+	successor.Write(t, files, successor.Issue(t, "server"))
+	log.wait(t, "the certificates were read again")
+	if err := list(credentials.NewTLS(successor.Client(t, "caller"))); err != nil {
+		t.Errorf("with new certificates: %v", err)
+	}
+	if err := list(caller); status.Code(err) != codes.Unavailable {
+		t.Errorf("with an old certificate: got %v, want UNAVAILABLE", err)
+	}
+	stop(t, c, 0)
 }
 
 // The grpc process becomes ready, serves, reports its health on both of its

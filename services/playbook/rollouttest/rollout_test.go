@@ -265,7 +265,7 @@ func deploy(t *testing.T, proxy *rollout.Proxy, name, port, path, databaseURL st
 	t.Helper()
 	env := []string{
 		"DATABASE_URL=" + databaseURL, "GRPC_REFLECTION=true",
-		"GRPC_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0",
+		"GRPC_ADDR=127.0.0.1:0", "GRPC_PLAINTEXT=true", "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0",
 	}
 	for name, value := range settings {
 		env = append(env, name+"="+value)

@@ -92,7 +92,12 @@ func Run() int {
 		return config.ExitUsage
 	}
 	if cfg.Kind == FullGRPC {
-		return base.Run(nil, grpcserver.New(cfg.GRPC, base.Log, base.Health, base.Tracker, registerGRPC(work)))
+		full, err := grpcserver.New(cfg.GRPC, base.Log, base.Health, base.Tracker, registerGRPC(work))
+		if err != nil {
+			fmt.Fprintln(log, err)
+			return config.ExitUsage
+		}
+		return base.Run(full.Beside(), full)
 	}
 	routes := router.New()
 	addRoutes(routes, work)

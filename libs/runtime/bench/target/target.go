@@ -58,7 +58,7 @@ func Start(ctx context.Context, folder, kind string, pin Pinning, env ...string)
 	s := &Server{log: log.Name(), addrs: map[string]string{}, Began: time.Now()}
 	s.child, err = child.Start(child.Spec{Name: kind, Path: path, Args: args, Env: append([]string{
 		serve.KindVariable + "=" + kind, serve.LogVariable + "=" + s.log,
-		"GRPC_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0",
+		"GRPC_ADDR=127.0.0.1:0", "GRPC_PLAINTEXT=true", "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0",
 		// What the server may use is the same wherever it runs.
 		"GOMAXPROCS=1",
 	}, env...)})

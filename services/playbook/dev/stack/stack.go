@@ -68,7 +68,7 @@ func Start(ctx context.Context, options Options) (*Stack, error) {
 	begin := time.Now()
 	var err error
 	if s.grpc, err = run(options, "grpc", options.GRPCBinary, map[string]string{
-		"GRPC_ADDR": options.GRPCAddr, "ADMIN_ADDR": options.GRPCAdminAddr, "GRPC_REFLECTION": "true",
+		"GRPC_ADDR": options.GRPCAddr, "GRPC_PLAINTEXT": "true", "ADMIN_ADDR": options.GRPCAdminAddr, "GRPC_REFLECTION": "true",
 	}); err != nil {
 		return nil, err
 	}
