@@ -74,10 +74,19 @@ func (m *Migrator) Up(ctx context.Context, to int64) (Result, error) {
 		return Result{}, err
 	}
 	var result Result
-	idle := func(lines []history.Line) bool {
-		return history.Check(lines) == nil && len(m.pending(lines, to)) == 0
+	done := &goal{reached: func(lines []history.Line) bool {
+		if history.Check(lines) != nil || len(m.pending(lines, to)) > 0 {
+			return false
+		}
+		result.Version = version(lines)
+		return true
+	}}
+	for _, migration := range m.migrations {
+		if migration.Version <= to {
+			done.count++
+		}
 	}
-	err := m.locked(ctx, idle, func(ctx context.Context, s *session) error {
+	err := m.locked(ctx, done, func(ctx context.Context, s *session) error {
 		return m.up(ctx, s, to, &result)
 	})
 	return result, err

@@ -132,21 +132,30 @@ func (s *session) compare(ctx context.Context, migrations []source.Migration) ([
 	return history.Compare(entries, migrations), nil
 }
 
+// goal is what makes a run unnecessary that waits for another one.
+type goal struct {
+	// count is how many migrations the history has at least by then: to look at
+	// them all each time would take the runner at work its time.
+	count   int64
+	reached func([]history.Line) bool
+}
+
 // locked does work while no other runner does, on a session that holds the lock
 // and has a history. When the connection breaks it begins anew, because what was
-// committed is in the history. Who waits for the lock stops waiting when idle says
-// that there is no work left; it may be nil.
-func (m *Migrator) locked(ctx context.Context, idle func([]history.Line) bool, work func(context.Context, *session) error) error {
+// committed is in the history. Who waits for the lock stops waiting when the goal is
+// reached, which may be nil.
+func (m *Migrator) locked(ctx context.Context, goal *goal, work func(context.Context, *session) error) error {
 	for losses := 0; ; losses++ {
 		s, err := m.connect(ctx)
 		if err != nil {
 			return err
 		}
-		err = m.lock(ctx, s, idle)
-		if err == nil {
+		var needed bool
+		needed, err = m.lock(ctx, s, goal)
+		if err == nil && needed {
 			err = m.open(ctx, s)
 		}
-		if err == nil {
+		if err == nil && needed {
 			err = work(ctx, s)
 		}
 		lost := err != nil && ctx.Err() == nil && s.lost()
@@ -200,32 +209,37 @@ func (m *Migrator) create(ctx context.Context, s *session) error {
 	return nil
 }
 
-// lock waits until no other runner is at work. SQLite has no lock that outlives a
-// transaction; see apply.
-func (m *Migrator) lock(ctx context.Context, s *session, idle func([]history.Line) bool) error {
+// lock waits until no other runner is at work, and returns true, or until that one
+// has left nothing to do. SQLite has no lock that outlives a transaction; see
+// apply.
+func (m *Migrator) lock(ctx context.Context, s *session, goal *goal) (needed bool, err error) {
 	if s.dialect != database.PostgreSQL {
-		return nil
+		return true, nil
 	}
 	begin := time.Now()
 	for named := patience; ; {
 		// Whether there is a history is asked on the way: most runs find one. That
 		// there is none may be out of date when the lock is ours, and is asked again.
-		const query = `SELECT pg_try_advisory_lock($1), to_regclass('` + history.Table + `') IS NOT NULL`
+		query := `SELECT pg_try_advisory_lock($1), to_regclass('` + history.Table + `') IS NOT NULL, -1`
+		if s.history {
+			query = `SELECT pg_try_advisory_lock($1), true, (SELECT count(*) FROM ` + history.Table + `)`
+		}
 		var got bool
-		if err := s.db.QueryRowContext(ctx, query, LockID).Scan(&got, &s.history); err != nil {
-			return fmt.Errorf("taking the migration lock: %w", err)
+		var applied int64
+		if err := s.db.QueryRowContext(ctx, query, LockID).Scan(&got, &s.history, &applied); err != nil {
+			return false, fmt.Errorf("taking the migration lock: %w", err)
 		}
 		if got {
-			return nil
+			return true, nil
 		}
-		if idle != nil {
-			if lines, err := s.compare(ctx, m.migrations); err != nil || idle(lines) {
-				return err
+		if goal != nil && applied >= goal.count {
+			if lines, err := s.compare(ctx, m.migrations); err != nil || goal.reached(lines) {
+				return false, err
 			}
 		}
 		waited := time.Since(begin)
 		if waited >= m.config.LockWait {
-			return fmt.Errorf("%w: waited %s (LOCK_WAIT) for another runner: %s", ErrLocked, m.config.LockWait, m.holder(ctx, s))
+			return false, fmt.Errorf("%w: waited %s (LOCK_WAIT) for another runner: %s", ErrLocked, m.config.LockWait, m.holder(ctx, s))
 		}
 		if waited >= named {
 			// Soon, and then every beat.
@@ -235,7 +249,7 @@ func (m *Migrator) lock(ctx context.Context, s *session, idle func([]history.Lin
 		}
 		pause := min(max(waited/4, shortestPoll), longestPoll, m.config.LockWait-waited)
 		if err := sleep(ctx, pause/2+rand.N(pause/2+1)); err != nil {
-			return err
+			return false, err
 		}
 	}
 }

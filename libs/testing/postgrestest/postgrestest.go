@@ -126,10 +126,13 @@ func (s *Server) URL(database string) string {
 }
 
 // Create makes an empty database and returns its URL. The name must be a plain
-// identifier.
+// identifier. Its commits are waited for, as those of a server with default
+// settings are.
 func (s *Server) Create(ctx context.Context, name string) (string, error) {
-	if err := s.exec(ctx, "postgres", "CREATE DATABASE "+name); err != nil {
-		return "", fmt.Errorf("creating the database %s: %w", name, err)
+	for _, statement := range []string{"CREATE DATABASE " + name, "ALTER DATABASE " + name + " SET synchronous_commit = on"} {
+		if err := s.exec(ctx, "postgres", statement); err != nil {
+			return "", fmt.Errorf("creating the database %s: %w", name, err)
+		}
 	}
 	return s.URL(name), nil
 }
