@@ -76,20 +76,21 @@ func (m *Migrator) watch(s *session, migration source.Migration) (stop func()) {
 		defer close(done)
 		ticker := time.NewTicker(look)
 		defer ticker.Stop()
-		told := ""
+		waiting := false
 		for next := beat; ; {
 			blockers, progress := m.look(ctx, s)
 			elapsed := time.Since(begin)
 			switch {
 			case ctx.Err() != nil:
 				return
-			case blockers != "" && blockers != told:
+			case blockers != "" && (!waiting || elapsed >= next):
 				m.log.Warn("migration waits for a lock", "file", migration.Name, "seconds", elapsed.Seconds(), "holder", blockers)
-				told = blockers
-			case elapsed >= next:
+				next = elapsed + beat
+			case blockers == "" && elapsed >= next:
 				m.log.Info("migration runs", "file", migration.Name, "seconds", elapsed.Seconds(), "progress", progress)
 				next = elapsed + beat
 			}
+			waiting = blockers != ""
 			select {
 			case <-ctx.Done():
 				return

@@ -106,11 +106,14 @@ func TestLockNotObtained(t *testing.T) {
 			longTransaction(t, databaseURL, test.hold)
 			folder := folderWith(t, map[string]string{"0001_note.sql": change("ALTER TABLE things ADD COLUMN note text;", "SELECT 1;")})
 			cmd, log := process(t.Context(), folder, databaseURL)
-			cmd.Env = append(cmd.Env, "LOCK_WAIT=2s", "LOCK_TIMEOUT=900ms")
+			cmd.Env = append(cmd.Env, "LOCK_WAIT=2s", "LOCK_TIMEOUT=1900ms")
 			err := cmd.Run()
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != migration.ExitLocked {
 				t.Errorf("got %v, want exit code %d:\n%s", err, migration.ExitLocked, log)
+			}
+			if told := strings.Count(log.String(), "migration waits for a lock"); told > 1 {
+				t.Errorf("who holds the lock is told %d times in one wait", told)
 			}
 			for _, want := range []string{test.want, "pid ", "idle in transaction", test.hold} {
 				if !strings.Contains(log.String(), want) {
