@@ -89,10 +89,8 @@ func settled(t *testing.T, databaseURL string) {
 // Runners that are killed at random moments leave nothing that keeps the next
 // one from bringing the database to where an undisturbed run brings it.
 func TestKilled(t *testing.T) {
-	kills, perDatabase := 200, 5
-	if testing.Short() {
-		kills = 20
-	}
+	long(t)
+	const kills, perDatabase = 200, 5
 	want, took := undisturbed(t)
 	started, killed := 0, 0
 	for killed < kills {
@@ -123,6 +121,7 @@ func TestKilled(t *testing.T) {
 
 // A runner whose connections break goes on by itself.
 func TestConnectionCut(t *testing.T) {
+	long(t)
 	want, took := undisturbed(t)
 	cut := 0
 	for range 10 {
@@ -155,6 +154,7 @@ func TestConnectionCut(t *testing.T) {
 
 // A runner whose server crashes and comes back goes on by itself.
 func TestServerRestarted(t *testing.T) {
+	long(t)
 	want, took := undisturbed(t)
 	restarted := 0
 	for range 5 {
@@ -180,6 +180,7 @@ func TestServerRestarted(t *testing.T) {
 // A runner that is killed in the middle of a long statement frees the lock, and
 // its statement ends.
 func TestKilledInStatement(t *testing.T) {
+	long(t)
 	t.Parallel()
 	databaseURL := cluster.Database(t)
 	folder := folderWith(t, map[string]string{"0001_a.sql": change("SELECT pg_sleep(60);", "")})
