@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/soketsugo/soketsugo/libs/pgsql"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/pgreplay"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
@@ -354,6 +355,7 @@ func TestSchemaChange(t *testing.T) {
 // A context that ends stops the statement on the server. The connection is used
 // again when the server says so in time.
 func TestCancel(t *testing.T) {
+	long.Test(t)
 	for _, cache := range []int{0, 4} {
 		for _, test := range []struct {
 			name string
@@ -406,6 +408,7 @@ func TestCancel(t *testing.T) {
 // A server that does not answer is given up after the grace, and so are its
 // connections.
 func TestHang(t *testing.T) {
+	long.Test(t)
 	for _, test := range []struct {
 		name string
 		run  func(context.Context, *sql.DB, *sql.Tx) error
@@ -505,6 +508,7 @@ func TestTransactionCancelled(t *testing.T) {
 
 // Nobody gets a connection that is broken, in somebody's transaction, or too old.
 func TestReplaced(t *testing.T) {
+	long.Test(t)
 	for _, test := range []struct {
 		name string
 		pool pgsql.Pool
@@ -536,6 +540,7 @@ func TestReplaced(t *testing.T) {
 // A server that crashed is forgiven: statements fail while it is away and not
 // afterwards.
 func TestCrash(t *testing.T) {
+	long.Test(t)
 	db, connector := openConnector(t, database(t), pgsql.Config{StatementCache: 4, Pool: pgsql.Pool{MaxConns: 4}})
 	pid(t, db)
 	before := connector.Answers()

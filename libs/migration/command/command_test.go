@@ -67,14 +67,6 @@ func migrate(t *testing.T, folder, databaseURL string, args ...string) (code int
 	return cmd.ProcessState.ExitCode(), string(output), messages.String()
 }
 
-// long marks a test that takes seconds, which -short leaves out. Bazel runs all.
-func long(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds, and -short is given")
-	}
-}
-
 // folderWith returns a new folder with files of those names and contents.
 func folderWith(t *testing.T, files map[string]string) string {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/migration"
 	"github.com/soketsugo/soketsugo/libs/migration/database"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 )
 
 // longTransaction holds a lock that readers take, for as long as the transaction
@@ -42,7 +43,7 @@ func longTransaction(t *testing.T, databaseURL, statement string) (end func()) {
 // who read and write for longer than its lock timeout. It tries again until the
 // transaction ends.
 func TestBehindLongTransaction(t *testing.T) {
-	long(t)
+	long.Test(t)
 	const lockTimeout, held, slack = 250 * time.Millisecond, 3 * time.Second, 750 * time.Millisecond
 	databaseURL := cluster.Database(t)
 	execute(t, databaseURL, "CREATE TABLE things (id int PRIMARY KEY, n int NOT NULL); INSERT INTO things SELECT n, 0 FROM generate_series(1, 100) n")
@@ -96,7 +97,7 @@ func TestBehindLongTransaction(t *testing.T) {
 // Who cannot get a lock in time gives up with a code of its own, and says who
 // holds it: another runner, or whoever uses a table.
 func TestLockNotObtained(t *testing.T) {
-	long(t)
+	long.Test(t)
 	t.Parallel()
 	for _, test := range []struct{ name, hold, want string }{
 		{"another runner", fmt.Sprintf("SELECT pg_advisory_lock(%d)", migration.LockID), "for another runner"},
@@ -152,7 +153,7 @@ func TestInvalidIndex(t *testing.T) {
 // A migration that takes long says so once in a while: which it is, for how long
 // it has been running, and what it is about.
 func TestProgress(t *testing.T) {
-	long(t)
+	long.Test(t)
 	t.Parallel()
 	databaseURL := cluster.Database(t)
 	folder := folderWith(t, map[string]string{"0001_slow.sql": change("SELECT pg_sleep(11);", "SELECT 1;")})
@@ -169,7 +170,7 @@ func TestProgress(t *testing.T) {
 
 // Timeouts can be set for all migrations and for one.
 func TestTimeouts(t *testing.T) {
-	long(t)
+	long.Test(t)
 	for _, test := range []struct {
 		name, head string
 		code       int
@@ -202,7 +203,7 @@ func TestTimeouts(t *testing.T) {
 // remedy; one in session mode is as good as the server. Both are told apart
 // whether or not others use the pooler.
 func TestPooler(t *testing.T) {
-	long(t)
+	long.Test(t)
 	for _, test := range []struct {
 		mode string
 		busy bool

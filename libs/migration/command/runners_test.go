@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/soketsugo/soketsugo/libs/migration"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
 )
 
@@ -89,7 +90,7 @@ func settled(t *testing.T, databaseURL string) {
 // Runners that are killed at random moments leave nothing that keeps the next
 // one from bringing the database to where an undisturbed run brings it.
 func TestKilled(t *testing.T) {
-	long(t)
+	long.Test(t)
 	const kills, perDatabase = 200, 5
 	want, took := undisturbed(t)
 	started, killed := 0, 0
@@ -121,7 +122,7 @@ func TestKilled(t *testing.T) {
 
 // A runner whose connections break goes on by itself.
 func TestConnectionCut(t *testing.T) {
-	long(t)
+	long.Test(t)
 	want, took := undisturbed(t)
 	cut := 0
 	for range 10 {
@@ -154,7 +155,7 @@ func TestConnectionCut(t *testing.T) {
 
 // A runner whose server crashes and comes back goes on by itself.
 func TestServerRestarted(t *testing.T) {
-	long(t)
+	long.Test(t)
 	want, took := undisturbed(t)
 	restarted := 0
 	for range 5 {
@@ -180,7 +181,7 @@ func TestServerRestarted(t *testing.T) {
 // A runner that is killed in the middle of a long statement frees the lock, and
 // its statement ends.
 func TestKilledInStatement(t *testing.T) {
-	long(t)
+	long.Test(t)
 	t.Parallel()
 	databaseURL := cluster.Database(t)
 	folder := folderWith(t, map[string]string{"0001_a.sql": change("SELECT pg_sleep(60);", "")})

@@ -25,6 +25,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 	"github.com/soketsugo/soketsugo/libs/runtime/tracing"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"go.uber.org/goleak"
 )
 
@@ -583,6 +584,7 @@ func TestAdmin(t *testing.T) {
 
 // Headers over the limit are refused, and slow ones time out.
 func TestHeaderLimits(t *testing.T) {
+	long.Test(t)
 	f := startAPI(t, nil, func(http.ResponseWriter, *http.Request) {})
 	conn, reader := f.dial(t)
 	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nBig: %s\r\n\r\n", strings.Repeat("x", 64<<10))

@@ -20,6 +20,7 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/child"
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc/codes"
@@ -43,7 +44,7 @@ const (
 // returns is called, which also checks its memory.
 func abuse(t *testing.T, p process, limit int, settings map[string]string) (c *child.Child, check func()) {
 	t.Helper()
-	long(t)
+	long.Test(t)
 	env := map[string]string{"DATABASE_URL": migrated(t)}
 	for name, value := range settings {
 		env[name] = value

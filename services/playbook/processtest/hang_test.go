@@ -9,6 +9,7 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/child"
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
 )
 
@@ -16,7 +17,7 @@ import (
 // and readiness turns false after the tolerance. When the database answers again
 // readiness returns by itself, whether the old connections still work or not.
 func TestDatabaseHangs(t *testing.T) {
-	long(t)
+	long.Test(t)
 	const (
 		interval  = 200 * time.Millisecond
 		timeout   = 300 * time.Millisecond

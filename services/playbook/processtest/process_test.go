@@ -20,6 +20,7 @@ import (
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
 	"github.com/soketsugo/soketsugo/libs/testing/binary"
 	"github.com/soketsugo/soketsugo/libs/testing/certificates"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -142,14 +143,6 @@ func start(t *testing.T, p process, env map[string]string, args ...string) (*chi
 	return c, &log
 }
 
-// long marks a test that takes seconds, which -short leaves out. Bazel runs all.
-func long(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("takes seconds, and -short is given")
-	}
-}
-
 func soon(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
@@ -206,7 +199,7 @@ func get(t *testing.T, url string) (status int, body string) {
 // With TLS the grpc process takes callers with certificates alone, probes have a
 // port of their own, and new certificates are used without a restart.
 func TestMutualTLS(t *testing.T) {
-	long(t)
+	long.Test(t)
 	t.Parallel()
 	authority := certificates.NewAuthority(t)
 	files := certificates.FilesIn(t.TempDir())

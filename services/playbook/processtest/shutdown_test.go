@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/soketsugo/soketsugo/libs/child"
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -191,7 +192,7 @@ func TestSIGTERMDuringStart(t *testing.T) {
 // A server whose database is gone stops as quickly as any other, and with 0:
 // nothing of its own went wrong.
 func TestSIGTERMWhileDatabaseIsGone(t *testing.T) {
-	long(t)
+	long.Test(t)
 	const delay, timeout = 500 * time.Millisecond, 10 * time.Second
 	for _, p := range []process{grpcProcess, restProcess} {
 		for name, leave := range map[string]func(*relay.Relay){

@@ -15,6 +15,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/migration/history"
 	"github.com/soketsugo/soketsugo/libs/migration/source"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/storetest"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/pgreplay"
 	migrations "github.com/soketsugo/soketsugo/migrations/playbook/postgres"
 )
@@ -198,9 +199,7 @@ func TestOldServers(t *testing.T) {
 
 // A change that old servers do not survive is noticed, and others are not.
 func TestOldServersNoticeChanges(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it makes a hundred databases")
-	}
+	long.Test(t)
 	version, recording := newestVersion(t), currentRecording(t)
 	for _, test := range []struct {
 		name, change string

@@ -20,6 +20,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/storetest"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 	migrations "github.com/soketsugo/soketsugo/migrations/playbook/postgres"
 )
@@ -185,6 +186,7 @@ func TestEnrolmentDuringUpdate(t *testing.T) {
 // A server that cuts a statement off is unavailable, however it does so. The
 // caller's own deadline is the caller's business.
 func TestInterruptedStatement(t *testing.T) {
+	long.Test(t)
 	for _, test := range []struct {
 		name string
 		cut  func(t *testing.T, other *pgconn.PgConn)

@@ -9,6 +9,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/sqlite"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/storetest"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/sqlitetest"
 	migrations "github.com/soketsugo/soketsugo/migrations/playbook/sqlite"
 )
@@ -71,6 +72,7 @@ func TestWriterWaits(t *testing.T) {
 
 // A writer that waits in vain finds the database unavailable.
 func TestWriterGivesUp(t *testing.T) {
+	long.Test(t)
 	t.Parallel() // it takes as long as a writer waits
 	store, release := locked(t)
 	defer release()

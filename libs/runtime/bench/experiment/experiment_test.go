@@ -10,6 +10,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/bench/experiment"
 	"github.com/soketsugo/soketsugo/libs/runtime/bench/serve"
 	"github.com/soketsugo/soketsugo/libs/runtime/bench/target"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 )
 
 // The servers are this binary, as they are the benchmark's.
@@ -55,6 +56,7 @@ func TestThroughput(t *testing.T) {
 // Every request of an overload was either answered or refused, and the metrics
 // say the same.
 func TestOverload(t *testing.T) {
+	long.Test(t)
 	each(t, func(t *testing.T, protocol experiment.Protocol) {
 		results, err := bench(t).MeasureOverload(t.Context(), protocol, target.Pinning{})
 		if err != nil {
