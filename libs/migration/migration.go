@@ -74,17 +74,12 @@ func (m *Migrator) Up(ctx context.Context, to int64) (Result, error) {
 		return Result{}, err
 	}
 	var result Result
-	done := &goal{reached: func(lines []history.Line) bool {
+	done := func(lines []history.Line) bool {
 		if history.Check(lines) != nil || len(m.pending(lines, to)) > 0 {
 			return false
 		}
 		result.Version = version(lines)
 		return true
-	}}
-	for _, migration := range m.migrations {
-		if migration.Version <= to {
-			done.count++
-		}
 	}
 	err := m.locked(ctx, done, func(ctx context.Context, s *session) error {
 		return m.up(ctx, s, to, &result)
@@ -111,13 +106,17 @@ func (m *Migrator) up(ctx context.Context, s *session, to int64, result *Result)
 		return err
 	}
 	result.Version = version(lines)
-	for _, migration := range m.pending(lines, to) {
+	pending := m.pending(lines, to)
+	for _, migration := range pending {
 		if err := m.apply(ctx, s, migration, true, result); err != nil {
 			return err
 		}
 		result.Version = migration.Version
 	}
-	return nil
+	if len(pending) == 0 {
+		return nil
+	}
+	return s.unlock(ctx)
 }
 
 // pending returns what the database lacks, up to version to. The lines must have
@@ -179,7 +178,7 @@ func (m *Migrator) Down(ctx context.Context, to int64) (Result, error) {
 // Status lists what the database has and what the binary has. It waits for the
 // database, not for other runners, and changes nothing.
 func (m *Migrator) Status(ctx context.Context) ([]history.Line, error) {
-	s, err := m.connect(ctx)
+	s, err := m.connect(ctx, false)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,12 +23,13 @@ const (
 	// checkInterval is how soon the server notices, in the middle of a statement,
 	// that a runner died, and gives its locks back.
 	checkInterval = 500 * time.Millisecond
-	// Who waits for another runner looks again after a quarter of the time that it
-	// has waited, within these bounds. It could sleep in pg_advisory_lock instead;
-	// but that is a query with a snapshot, and a CREATE INDEX CONCURRENTLY of the
-	// runner at work would wait for it in turn.
-	shortestPoll = 10 * time.Millisecond
-	longestPoll  = 250 * time.Millisecond
+	// poll is how often who waits for another runner looks again by himself: one
+	// that died tells nobody. He could sleep in pg_advisory_lock instead; but that is
+	// a query with a snapshot, and a CREATE INDEX CONCURRENTLY of the runner at work
+	// would wait for it in turn.
+	poll = 250 * time.Millisecond
+	// channel is where a runner tells that it is done.
+	channel = "soketsugo_migrations"
 	// patience is how long it waits without a word: to ask who it waits for takes
 	// the server longer than most runners need.
 	patience = 250 * time.Millisecond
@@ -67,6 +67,8 @@ type session struct {
 	dialect database.Dialect
 	// pid is that of the server's process; 0 for SQLite.
 	pid int64
+	// locked says that the lock is ours.
+	locked bool
 	// lockTimeout and statementTimeout are what the session has now.
 	lockTimeout, statementTimeout time.Duration
 	// history is set once the database is known to have one; it never goes away.
@@ -76,23 +78,32 @@ type session struct {
 	store    *store
 }
 
-// greet opens the connection, and makes the server look after the session.
-func (s *session) greet(ctx context.Context) error {
+// greet opens the connection, and makes the server look after the session. Whoever
+// wants the lock asks for it in the same breath, and does so again when others have
+// it.
+func (s *session) greet(ctx context.Context, wantsLock bool) error {
 	if s.dialect != database.PostgreSQL {
 		return s.db.PingContext(ctx)
+	}
+	promised, err := database.BackendPID(ctx, s.db)
+	if err != nil {
+		return err
 	}
 	// The second set_config runs only where the server has the setting, which came
 	// with PostgreSQL 14. pg_settings would tell too, and take longer than all else.
 	// A server that does not wait until a commit is on disk could forget, in a crash,
-	// what a run has reported as done.
-	const query = `SELECT pg_backend_pid(), set_config('application_name', 'migrate', false),
+	// what a run has reported as done. A lock must not be taken behind a pooler, whose
+	// server process is not the one that it promised.
+	const query = `SELECT pg_backend_pid(), to_regclass('` + history.Table + `') IS NOT NULL,
+		CASE WHEN $1 AND pg_backend_pid() = $2 THEN pg_try_advisory_lock($3) ELSE false END,
+		set_config('application_name', 'migrate', false),
 		CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
-			THEN set_config('client_connection_check_interval', $1, false) END,
+			THEN set_config('client_connection_check_interval', $4, false) END,
 		CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`
 	var name string
 	var interval, commit sql.NullString
-	row := s.db.QueryRowContext(ctx, query, fmt.Sprintf("%dms", checkInterval.Milliseconds()))
-	return row.Scan(&s.pid, &name, &interval, &commit)
+	row := s.db.QueryRowContext(ctx, query, wantsLock, promised, LockID, fmt.Sprintf("%dms", checkInterval.Milliseconds()))
+	return row.Scan(&s.pid, &s.history, &s.locked, &name, &interval, &commit)
 }
 
 // close ends the session, and with it the lock.
@@ -132,26 +143,18 @@ func (s *session) compare(ctx context.Context, migrations []source.Migration) ([
 	return history.Compare(entries, migrations), nil
 }
 
-// goal is what makes a run unnecessary that waits for another one.
-type goal struct {
-	// count is how many migrations the history has at least by then: to look at
-	// them all each time would take the runner at work its time.
-	count   int64
-	reached func([]history.Line) bool
-}
-
 // locked does work while no other runner does, on a session that holds the lock
 // and has a history. When the connection breaks it begins anew, because what was
-// committed is in the history. Who waits for the lock stops waiting when the goal is
-// reached, which may be nil.
-func (m *Migrator) locked(ctx context.Context, goal *goal, work func(context.Context, *session) error) error {
+// committed is in the history. Who waits for the lock stops waiting when the
+// history says that nothing is left to do; done may be nil.
+func (m *Migrator) locked(ctx context.Context, done func([]history.Line) bool, work func(context.Context, *session) error) error {
 	for losses := 0; ; losses++ {
-		s, err := m.connect(ctx)
+		s, err := m.connect(ctx, true)
 		if err != nil {
 			return err
 		}
 		var needed bool
-		needed, err = m.lock(ctx, s, goal)
+		needed, err = m.lock(ctx, s, done)
 		if err == nil && needed {
 			err = m.open(ctx, s)
 		}
@@ -212,28 +215,26 @@ func (m *Migrator) create(ctx context.Context, s *session) error {
 // lock waits until no other runner is at work, and returns true, or until that one
 // has left nothing to do. SQLite has no lock that outlives a transaction; see
 // apply.
-func (m *Migrator) lock(ctx context.Context, s *session, goal *goal) (needed bool, err error) {
-	if s.dialect != database.PostgreSQL {
+func (m *Migrator) lock(ctx context.Context, s *session, done func([]history.Line) bool) (needed bool, err error) {
+	if s.dialect != database.PostgreSQL || s.locked {
 		return true, nil
 	}
 	begin := time.Now()
+	// Whoever is told that a runner is done looks at once; what happens before this
+	// is not told, so the first look is after it.
+	if _, err := s.db.ExecContext(ctx, "LISTEN "+channel); err != nil {
+		return false, fmt.Errorf("waiting for another runner: %w", err)
+	}
 	for named := patience; ; {
-		// Whether there is a history is asked on the way: most runs find one. That
-		// there is none may be out of date when the lock is ours, and is asked again.
-		query := `SELECT pg_try_advisory_lock($1), to_regclass('` + history.Table + `') IS NOT NULL, -1`
-		if s.history {
-			query = `SELECT pg_try_advisory_lock($1), true, (SELECT count(*) FROM ` + history.Table + `)`
-		}
-		var got bool
-		var applied int64
-		if err := s.db.QueryRowContext(ctx, query, LockID).Scan(&got, &s.history, &applied); err != nil {
+		const query = `SELECT pg_try_advisory_lock($1), to_regclass('` + history.Table + `') IS NOT NULL`
+		if err := s.db.QueryRowContext(ctx, query, LockID).Scan(&s.locked, &s.history); err != nil {
 			return false, fmt.Errorf("taking the migration lock: %w", err)
 		}
-		if got {
+		if s.locked {
 			return true, nil
 		}
-		if goal != nil && applied >= goal.count {
-			if lines, err := s.compare(ctx, m.migrations); err != nil || goal.reached(lines) {
+		if done != nil && s.history {
+			if lines, err := s.compare(ctx, m.migrations); err != nil || done(lines) {
 				return false, err
 			}
 		}
@@ -247,11 +248,23 @@ func (m *Migrator) lock(ctx context.Context, s *session, goal *goal) (needed boo
 				"limit", m.config.LockWait.String(), "holder", m.holder(ctx, s))
 			named = waited + beat
 		}
-		pause := min(max(waited/4, shortestPoll), longestPoll, m.config.LockWait-waited)
-		if err := sleep(ctx, pause/2+rand.N(pause/2+1)); err != nil {
-			return false, err
+		if err := database.Wait(ctx, s.db, min(poll, m.config.LockWait-waited)); err != nil {
+			return false, fmt.Errorf("waiting for another runner: %w", err)
 		}
 	}
+}
+
+// unlock gives the lock back and tells those who wait for it. The end of the
+// session would do the one, and not the other.
+func (s *session) unlock(ctx context.Context) error {
+	if s.dialect != database.PostgreSQL {
+		return nil
+	}
+	s.locked = false
+	if _, err := s.db.ExecContext(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d); NOTIFY %s", LockID, channel)); err != nil {
+		return fmt.Errorf("giving the migration lock back: %w", err)
+	}
+	return nil
 }
 
 // limit sets the timeouts of what comes next on the session.

@@ -16,15 +16,16 @@ const (
 )
 
 // connect returns a session as soon as the database answers. It does not wait
-// when the server answers that it will never let us in.
-func (m *Migrator) connect(ctx context.Context) (*session, error) {
+// when the server answers that it will never let us in. The session has the lock
+// where it is wanted and free.
+func (m *Migrator) connect(ctx context.Context, wantsLock bool) (*session, error) {
 	limit := m.config.DatabaseWait
 	begin := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		s := &session{db: m.db.Session(), dialect: m.db.Dialect}
-		err := s.greet(waiting)
+		err := s.greet(waiting, wantsLock)
 		if err == nil {
 			err = m.refusePooler(waiting, s)
 		}

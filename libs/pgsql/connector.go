@@ -42,6 +42,7 @@ func NewConnector(config Config) *Connector {
 	server.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: grace}
 	}
+	server.OnNotification = keepNotification
 	config.server = server
 	return &Connector{config: config}
 }

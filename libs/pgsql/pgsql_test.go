@@ -685,3 +685,59 @@ func TestTransactionPooler(t *testing.T) {
 	}
 	clients.Wait()
 }
+
+// A notification is noticed while it is waited for, and when it came before; a
+// wait that ends leaves the connection as it was.
+func TestWaitForNotification(t *testing.T) {
+	databaseURL := database(t)
+	db, sender := open(t, databaseURL, pgsql.Config{}), open(t, databaseURL, pgsql.Config{})
+	listener, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	exec := func(on interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	}, statement string) {
+		t.Helper()
+		if _, err := on.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait := func(limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		return pgsql.WaitForNotification(ctx, listener)
+	}
+	exec(listener, "LISTEN a")
+	if err := wait(20 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("without a notification: %v", err)
+	}
+	sent := make(chan error, 1)
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		_, err := sender.ExecContext(t.Context(), "NOTIFY a")
+		sent <- err
+	}()
+	if err := errors.Join(wait(10*time.Second), <-sent); err != nil {
+		t.Fatalf("while it was waited for: %v", err)
+	}
+	exec(sender, "NOTIFY a")
+	exec(listener, "SELECT 1") // beside whose answer it comes
+	if err := wait(10 * time.Second); err != nil {
+		t.Fatalf("after it came: %v", err)
+	}
+	if err := wait(20 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("after it was taken: %v", err)
+	}
+	exec(listener, "SELECT 1")
+	// The server ends the connection.
+	var pid int64
+	if err := listener.QueryRowContext(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	exec(sender, fmt.Sprintf("SELECT pg_terminate_backend(%d)", pid))
+	if err := wait(10 * time.Second); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("on a connection that is gone: %v", err)
+	}
+}

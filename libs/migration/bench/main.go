@@ -87,7 +87,8 @@ func parseOptions(args []string, output io.Writer) (options, error) {
 
 // measure measures on a server of its own, and prints the report.
 func measure(ctx context.Context, o options, out io.Writer) error {
-	server, err := postgrestest.Start(ctx)
+	// As real servers are: what is committed is on disk.
+	server, err := postgrestest.Start(ctx, "fsync=on", "synchronous_commit=on", "full_page_writes=on")
 	if err != nil {
 		return fmt.Errorf("starting PostgreSQL: %w", err)
 	}

@@ -95,6 +95,23 @@ func BackendPID(ctx context.Context, session *sql.DB) (int64, error) {
 	return pid, err
 }
 
+// Wait waits until something is told on a channel that a PostgreSQL session
+// listens to, and no longer than limit, which is no error.
+func Wait(ctx context.Context, session *sql.DB, limit time.Duration) error {
+	conn, err := session.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err = pgsql.WaitForNotification(limited, conn)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
 // Open returns the database for databaseURL: postgres://… or sqlite:///path. It
 // does not connect. Errors hold no password.
 func Open(databaseURL string) (*Database, error) {

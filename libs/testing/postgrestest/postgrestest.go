@@ -100,7 +100,7 @@ func (c *Cluster) Database(t testing.TB) string {
 func (c *Cluster) start(programs programs) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	started, err := startServer(ctx, programs)
+	started, err := startServer(ctx, programs, nil)
 	if err != nil {
 		return err
 	}

@@ -30,23 +30,24 @@ type Server struct {
 	output  *bytes.Buffer
 }
 
-// Start starts a server for a program that is not a test; tests use Cluster. It
-// fails when no PostgreSQL is installed.
-func Start(ctx context.Context) (*Server, error) {
+// Start starts a server for a program that is not a test; tests use Cluster. The
+// settings, such as "fsync=on", come after its own. It fails when no PostgreSQL is
+// installed.
+func Start(ctx context.Context, settings ...string) (*Server, error) {
 	programs, err := find()
 	if err != nil {
 		return nil, err
 	}
-	return startServer(ctx, programs)
+	return startServer(ctx, programs, settings)
 }
 
 // startServer makes a cluster and waits until its server answers. PostgreSQL
 // refuses to run as root, so as root it runs as somebody else; which way works
 // depends on the sandbox that the test is in, so they are tried in turn.
-func startServer(ctx context.Context, programs programs) (*Server, error) {
+func startServer(ctx context.Context, programs programs, settings []string) (*Server, error) {
 	var errs []error
 	for _, user := range users() {
-		s, err := startAs(ctx, programs, user)
+		s, err := startAs(ctx, programs, user, settings)
 		if err == nil {
 			return s, nil
 		}
@@ -55,7 +56,7 @@ func startServer(ctx context.Context, programs programs) (*Server, error) {
 	return nil, errors.Join(errs...)
 }
 
-func startAs(ctx context.Context, programs programs, user user) (s *Server, err error) {
+func startAs(ctx context.Context, programs programs, user user, settings []string) (s *Server, err error) {
 	folder, err := temporaryFolder()
 	if err != nil {
 		return nil, err
@@ -81,10 +82,13 @@ func startAs(ctx context.Context, programs programs, user user) (s *Server, err 
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("running initdb: %w: %s", err, bytes.TrimSpace(output))
 	}
-	postgres := exec.Command(programs.postgres, "-D", data, "-k", s.sockets,
-		"-c", "listen_addresses=", "-c", "max_connections=200",
-		// The cluster is thrown away: nothing of it has to survive a crash.
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+	// The cluster is thrown away: nothing of it has to survive a crash.
+	args := []string{"-D", data, "-k", s.sockets}
+	for _, setting := range append([]string{"listen_addresses=", "max_connections=200",
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off"}, settings...) {
+		args = append(args, "-c", setting)
+	}
+	postgres := exec.Command(programs.postgres, args...)
 	postgres.Dir, postgres.Env, postgres.SysProcAttr = folder, environment(), user.attributes()
 	postgres.Stdout, postgres.Stderr = s.output, s.output
 	if err := s.run(postgres); err != nil {
