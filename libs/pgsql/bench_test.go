@@ -3,9 +3,11 @@ package pgsql_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/soketsugo/soketsugo/libs/pgsql"
 )
@@ -38,6 +40,24 @@ func BenchmarkBesidePgx(b *testing.B) {
 			var revision int64
 			var created time.Time
 			return pool.QueryRow(ctx, read, id).Scan(&gotID, &name, &gotSteps, &revision, &created)
+		}},
+		{"select with a setting", func(ctx context.Context, db *sql.DB) error {
+			var gotID, name, gotSteps string
+			var revision int64
+			var created time.Time
+			return db.QueryRowContext(pgsql.WithLocal(ctx, "test.name", "acme"), read, id).Scan(&gotID, &name, &gotSteps, &revision, &created)
+		}, func(ctx context.Context, pool *pgxpool.Pool) error {
+			batch := &pgx.Batch{}
+			batch.Queue("SELECT set_config($1, $2, true)", "test.name", "acme")
+			batch.Queue(read, id)
+			results := pool.SendBatch(ctx, batch)
+			if _, err := results.Exec(); err != nil {
+				return err
+			}
+			var gotID, name, gotSteps string
+			var revision int64
+			var created time.Time
+			return errors.Join(results.QueryRow().Scan(&gotID, &name, &gotSteps, &revision, &created), results.Close())
 		}},
 		{"insert", func(ctx context.Context, db *sql.DB) error {
 			_, err := db.ExecContext(ctx, write, "First contact", steps, int64(1), now)

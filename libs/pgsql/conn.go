@@ -34,6 +34,8 @@ type conn struct {
 	pg         *pgconn.PgConn
 	connector  *Connector
 	statements *statements
+	// local is setLocal; nil until it is prepared.
+	local *pgconn.StatementDescription
 	// used is when the server last answered; expires when the connection has to
 	// go, or zero.
 	used, expires time.Time
@@ -136,6 +138,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		if tag := result.CommandTag.String(); tag == "DEALLOCATE ALL" || tag == "DISCARD ALL" {
 			// The server has forgotten them.
 			c.statements.clear()
+			c.local = nil
 		}
 	}
 	return driver.RowsAffected(affected), nil
@@ -157,34 +160,46 @@ func (c *conn) run(ctx context.Context, query string, args []driver.NamedValue) 
 		if err != nil {
 			return nil, err
 		}
-		if known == nil {
-			values, formats, err := encodeAll(args, nil)
-			if err != nil {
-				return nil, err
-			}
-			return c.first(ctx, c.pg.ExecParams(ctx, query, values, nil, formats, nil), nil)
+		var types []uint32
+		if known != nil {
+			types = known.description.ParamOIDs
 		}
-		values, formats, err := encodeAll(args, known.description.ParamOIDs)
+		values, formats, err := encodeAll(args, types)
 		if err != nil {
 			return nil, err
 		}
 		alone := c.pg.TxStatus() == 'I'
-		result, err := c.first(ctx, c.pg.ExecStatement(ctx, known.description, values, formats, known.formats), known)
+		old = old || c.local != nil
+		result, err := c.send(ctx, query, known, values, formats)
 		if err == nil || !old || !isStale(err) {
 			return result, err
 		}
 		// It was prepared for another schema. What a statement does that fails is
 		// undone, so it can run again; but a transaction around it has failed.
-		if forgotten := c.forget(ctx, known); forgotten != nil || !alone {
+		if forgotten := errors.Join(c.forget(ctx, known), c.forgetLocal(ctx)); forgotten != nil || !alone {
 			return nil, err
 		}
 	}
 }
 
-// first waits for a statement's first row or its end. The statement is nil where
-// none was prepared.
-func (c *conn) first(ctx context.Context, result *pgconn.ResultReader, prepared *statement) (*rows, error) {
-	r := &rows{conn: c, ctx: ctx, result: result}
+// send sends one statement, which is nil where it was not prepared, and waits for
+// the first row or the end.
+func (c *conn) send(ctx context.Context, query string, known *statement, values [][]byte, formats []int16) (*rows, error) {
+	setting, isSet := ctx.Value(localKey{}).(local)
+	switch {
+	case isSet:
+		return c.sendWith(ctx, setting, query, known, values, formats)
+	case known == nil:
+		return c.first(ctx, c.pg.ExecParams(ctx, query, values, nil, formats, nil), nil, nil)
+	default:
+		return c.first(ctx, c.pg.ExecStatement(ctx, known.description, values, formats, known.formats), nil, known)
+	}
+}
+
+// first waits for a statement's first row or its end. The pipeline is nil where it
+// was sent alone, the statement where none was prepared.
+func (c *conn) first(ctx context.Context, result *pgconn.ResultReader, pipeline *pgconn.Pipeline, prepared *statement) (*rows, error) {
+	r := &rows{conn: c, ctx: ctx, result: result, pipeline: pipeline}
 	r.ahead = result.NextRow()
 	if prepared != nil && len(prepared.description.Fields) > 0 {
 		r.columns, r.formats = prepared.description.Fields, prepared.formats
@@ -234,8 +249,11 @@ func (c *conn) prepare(ctx context.Context, query string, hasParameters bool) (k
 	return known, false, nil
 }
 
-// forget takes a statement back.
+// forget takes a statement back; nil is none.
 func (c *conn) forget(ctx context.Context, known *statement) error {
+	if known == nil {
+		return nil
+	}
 	c.statements.remove(known.query)
 	if known.description == nil {
 		return nil

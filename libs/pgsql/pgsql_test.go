@@ -741,3 +741,165 @@ func TestWaitForNotification(t *testing.T) {
 		t.Fatalf("on a connection that is gone: %v", err)
 	}
 }
+
+// A setting of the context holds for its statement alone, prepared or not, in a
+// transaction for the rest of it, and never for the next one on the connection.
+func TestWithLocal(t *testing.T) {
+	const query = "SELECT coalesce(nullif(current_setting('test.name', true), ''), 'none') || $1"
+	for _, cache := range []int{0, 1, 4} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("cache %d late %v", cache, late), func(t *testing.T) {
+				config := one(cache)
+				config.PrepareLate = late
+				db := open(t, cluster.Database(t), config)
+				first := pid(t, db)
+				type source interface {
+					QueryRowContext(context.Context, string, ...any) *sql.Row
+				}
+				want := func(what, name, want string, from source) {
+					t.Helper()
+					ctx := t.Context()
+					if name != "" {
+						ctx = pgsql.WithLocal(ctx, "test.name", name)
+					}
+					for range 3 {
+						var got string
+						if err := from.QueryRowContext(ctx, query, "!").Scan(&got); err != nil || got != want+"!" {
+							t.Errorf("%s: got %q, %v; want %q", what, got, err, want+"!")
+						}
+					}
+				}
+				want("before", "", "none", db)
+				want("with the setting", "a", "a", db)
+				want("with another one", "b 'x' \\ 疎", "b 'x' \\ 疎", db)
+				want("without", "", "none", db)
+				tx, err := db.BeginTx(t.Context(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want("in a transaction", "", "none", tx)
+				want("in a transaction with the setting", "c", "c", tx)
+				want("later in it", "", "c", tx)
+				if err := tx.Commit(); err != nil {
+					t.Fatal(err)
+				}
+				want("after the transaction", "", "none", db)
+				if second := pid(t, db); second != first {
+					t.Error("the connection was replaced")
+				}
+			})
+		}
+	}
+}
+
+// A setting costs no round trip.
+func TestWithLocalRoundTrips(t *testing.T) {
+	for cache, want := range map[int][]string{
+		0: {"Parse Bind Describe Execute Parse Bind Describe Execute", "Parse Bind Describe Execute Parse Bind Describe Execute"},
+		4: {"Parse Describe", "Parse Describe", "Bind Execute Bind Execute", "Bind Execute Bind Execute"},
+	} {
+		recorder, err := pgreplay.Record(t.Context(), cluster.Database(t), "d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := open(t, recorder.URL(), one(cache))
+		ctx := pgsql.WithLocal(t.Context(), "test.name", "a")
+		for range 2 {
+			var got int
+			if err := db.QueryRowContext(ctx, "SELECT $1::int8", 1).Scan(&got); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = db.Close()
+		recording, err := recorder.Stop()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sent []string
+		for _, exchange := range recording {
+			var messages []string
+			for _, request := range exchange.Sent {
+				messages = append(messages, request.Message)
+			}
+			sent = append(sent, strings.Join(messages, " "))
+		}
+		if !reflect.DeepEqual(sent, want) {
+			t.Errorf("with a cache of %d: got\n%q, want\n%q", cache, sent, want)
+		}
+	}
+}
+
+// What goes wrong with a statement goes wrong as it does without a setting, and the
+// connection goes on.
+func TestWithLocalErrors(t *testing.T) {
+	for _, cache := range []int{0, 4} {
+		db := open(t, cluster.Database(t), one(cache))
+		exec(t, db, "CREATE TABLE things (id int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO things VALUES (1)")
+		first := pid(t, db)
+		ctx := pgsql.WithLocal(t.Context(), "test.name", "a")
+		for _, test := range []struct {
+			ctx         context.Context
+			query, code string
+			arg         any
+		}{
+			{ctx, "SELECT nothing WHERE $1 > 0", "42703", 1},
+			{ctx, "SELECT $1::int2", "22003", 1 << 20},
+			{ctx, "SELECT 1 / (5000 - n) FROM generate_series(1, 10000) n WHERE $1 > 0", "22012", 1},
+			{ctx, "INSERT INTO things VALUES ($1)", "23505", 1},
+			{ctx, "INSERT INTO things VALUES ($1) RETURNING id", "23505", 1},
+			{pgsql.WithLocal(t.Context(), "work_mem", "x"), "SELECT $1::int8", "22023", 1},
+			{pgsql.WithLocal(t.Context(), "no such setting", "x"), "SELECT $1::int8", "42704", 1},
+			{ctx, "SELECT n FROM generate_series(1, 50000) n WHERE $1 > 0", "", 1},
+			{ctx, "DELETE FROM things WHERE id = $1", "", 7},
+			{ctx, "INSERT INTO things VALUES ($1)", "", 2},
+		} {
+			for range 2 {
+				rows, err := db.QueryContext(test.ctx, test.query, test.arg)
+				if err == nil {
+					for rows.Next() {
+					}
+					err = errors.Join(rows.Err(), rows.Close())
+				}
+				if code(err) != test.code || (err == nil) != (test.code == "") {
+					t.Errorf("%s: got %v, want %q", test.query, err, test.code)
+				}
+				if test.code == "" {
+					break
+				}
+			}
+		}
+		result, err := db.ExecContext(ctx, "UPDATE things SET id = id + $1", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count, err := result.RowsAffected(); err != nil || count != 2 {
+			t.Errorf("got %d rows, %v; want 2", count, err)
+		}
+		if second := pid(t, db); second != first {
+			t.Error("the connection was replaced")
+		}
+	}
+}
+
+// Statements that were forgotten behind the driver's back are prepared again, the
+// one that makes the setting among them, and a context that ends is noticed.
+func TestWithLocalForgotten(t *testing.T) {
+	db := open(t, database(t), one(4))
+	ctx := pgsql.WithLocal(t.Context(), "test.name", "a")
+	for _, statement := range []string{"SELECT 1", "DEALLOCATE ALL", "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$", "DISCARD ALL"} {
+		exec(t, db, statement)
+		var got string
+		if err := db.QueryRowContext(ctx, "SELECT current_setting('test.name') || $1", "!").Scan(&got); err != nil || got != "a!" {
+			t.Errorf("after %s: got %q, %v", statement, got, err)
+		}
+	}
+	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	first := pid(t, db)
+	if _, err := db.ExecContext(short, "SELECT pg_sleep($1)", 60); !errors.Is(err, context.DeadlineExceeded) || code(err) != "57014" {
+		t.Errorf("got %v, want the deadline and that the server gave up", err)
+	}
+	if second := pid(t, db); second != first {
+		t.Error("the connection was replaced")
+	}
+}

@@ -13,9 +13,11 @@ import (
 type rows struct {
 	conn *conn
 	// ctx is that of the statement, which it ends with.
-	ctx     context.Context
-	result  *pgconn.ResultReader
-	columns []pgconn.FieldDescription
+	ctx    context.Context
+	result *pgconn.ResultReader
+	// pipeline is what the statement was sent in, or nil.
+	pipeline *pgconn.Pipeline
+	columns  []pgconn.FieldDescription
 	// formats are those of the columns; nil when all are text.
 	formats []int16
 	// ahead says that a row was read that nobody has asked for yet.
@@ -44,6 +46,12 @@ func (r *rows) Close() error {
 	if !r.closed {
 		r.closed = true
 		r.tag, r.err = r.result.Close()
+		if r.pipeline != nil {
+			// What the statement did is committed behind its result.
+			if err := r.pipeline.Close(); r.err == nil {
+				r.err = err
+			}
+		}
 		r.err = r.conn.ended(r.ctx, r.err)
 	}
 	return r.err

@@ -48,14 +48,11 @@ type Enrolment struct {
 // the playbook is not active. That a contact has at most one live enrolment in
 // a playbook is for the store to hold, since only it sees them all.
 func Enrol(id string, playbook Playbook, contact string, now time.Time) (Enrolment, error) {
-	var found violations
-	text{min: 1, max: MaxContactLength}.check(&found, "contact", contact)
-	if err := found.err(); err != nil {
+	if err := CheckContact("contact", contact); err != nil {
 		return Enrolment{}, err
 	}
-	if playbook.State != PlaybookActive || len(playbook.Steps) == 0 {
-		return Enrolment{}, Errorf(FailedPrecondition,
-			"playbook %s is %s; contacts can be enrolled in an active one only", playbook.ID, playbook.State)
+	if err := playbook.CheckOpen(); err != nil {
+		return Enrolment{}, err
 	}
 	now = instant(now)
 	return Enrolment{
@@ -68,6 +65,32 @@ func Enrol(id string, playbook Playbook, contact string, now time.Time) (Enrolme
 		DueAt:            now.Add(playbook.Steps[0].Delay),
 		CreatedAt:        now,
 	}, nil
+}
+
+// CheckContact returns an Invalid error on field unless contact is a valid
+// reference.
+func CheckContact(field, contact string) error {
+	var found violations
+	text{min: 1, max: MaxContactLength}.check(&found, field, contact)
+	if err := found.err(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// CheckOpen returns nil when contacts can be enrolled in the playbook, and fails
+// with FailedPrecondition otherwise.
+func (p Playbook) CheckOpen() error {
+	if p.State != PlaybookActive || len(p.Steps) == 0 {
+		return Errorf(FailedPrecondition, "playbook %s is %s; contacts can be enrolled in an active one only", p.ID, p.State)
+	}
+	return nil
+}
+
+// AlreadyEnrolled is the error about a contact that has a live enrolment in a
+// playbook.
+func AlreadyEnrolled(contact, playbookID string) *Error {
+	return Errorf(AlreadyExists, "contact %q has a live enrolment in playbook %s already", contact, playbookID)
 }
 
 // Pause holds an active enrolment. A paused one is returned as it is. It fails

@@ -15,6 +15,8 @@ type Kind int
 const (
 	// Invalid: the request itself is wrong; Error.Violations says where.
 	Invalid Kind = iota + 1
+	// Forbidden: the caller may not do this, as whoever it has shown to be.
+	Forbidden
 	// NotFound: what the request names does not exist.
 	NotFound
 	// AlreadyExists: what the request would create is there already.
@@ -31,7 +33,7 @@ const (
 
 // Kinds returns every kind, so that tests can hold tables of them complete.
 func Kinds() []Kind {
-	return []Kind{Invalid, NotFound, AlreadyExists, FailedPrecondition, Conflict, Unavailable}
+	return []Kind{Invalid, Forbidden, NotFound, AlreadyExists, FailedPrecondition, Conflict, Unavailable}
 }
 
 // String returns the kind's name.
@@ -39,6 +41,8 @@ func (k Kind) String() string {
 	switch k {
 	case Invalid:
 		return "Invalid"
+	case Forbidden:
+		return "Forbidden"
 	case NotFound:
 		return "NotFound"
 	case AlreadyExists:
@@ -76,8 +80,16 @@ type Error struct {
 	Cause error
 }
 
-// Error returns the message, the violations and the cause.
+// Error returns what Public does, and the cause.
 func (e *Error) Error() string {
+	if e.Cause != nil {
+		return e.Public() + ": " + e.Cause.Error()
+	}
+	return e.Public()
+}
+
+// Public returns the message and the violations, as they may be told to callers.
+func (e *Error) Public() string {
 	var text strings.Builder
 	text.WriteString(e.Message)
 	for i, violation := range e.Violations {
@@ -86,9 +98,6 @@ func (e *Error) Error() string {
 			separator = ": "
 		}
 		text.WriteString(separator + violation.Field + " " + violation.Description)
-	}
-	if e.Cause != nil {
-		text.WriteString(": " + e.Cause.Error())
 	}
 	return text.String()
 }

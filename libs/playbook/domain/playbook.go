@@ -172,8 +172,9 @@ type Change struct {
 // Apply returns the playbook with a change. A change to what is there already
 // changes nothing, so that a request can be repeated. It fails with Invalid and
 // every mistake that it finds, and with FailedPrecondition when the playbook is
-// archived, or when its steps would change and it is not a draft: contacts are on
-// their way through them.
+// archived, or when it is active and would have no step any more. Contacts that
+// are on their way go on with the steps of the revision that they were enrolled
+// in.
 func (p Playbook) Apply(change Change, now time.Time) (Playbook, error) {
 	draft := Draft{Name: p.Name, Description: p.Description, Steps: p.Steps}
 	if change.Name != nil {
@@ -188,14 +189,13 @@ func (p Playbook) Apply(change Change, now time.Time) (Playbook, error) {
 	if err := draft.validate(); err != nil {
 		return Playbook{}, err
 	}
-	otherSteps := !slices.Equal(draft.Steps, p.Steps)
 	switch {
-	case draft.Name == p.Name && draft.Description == p.Description && !otherSteps:
+	case draft.Name == p.Name && draft.Description == p.Description && slices.Equal(draft.Steps, p.Steps):
 		return p, nil
 	case p.State == PlaybookArchived:
 		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it cannot be changed", p.ID, p.State)
-	case otherSteps && p.State != PlaybookDraft:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only the steps of a draft can be changed", p.ID, p.State)
+	case len(draft.Steps) == 0 && p.State == PlaybookActive:
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it needs at least one step", p.ID, p.State)
 	}
 	p.Name, p.Description, p.Steps = draft.Name, draft.Description, slices.Clone(draft.Steps)
 	return p.changed(now), nil

@@ -16,9 +16,10 @@ const (
 	length    = 30
 )
 
-// Whatever is done to a playbook, it is where a model of three rules says, its
+// Whatever is done to a playbook, it is where a model of a few rules says, its
 // revision grows by one with every change and with nothing else, and what fails
-// changes nothing.
+// changes nothing. Contacts are enrolled in the revision of the moment, whose steps
+// stay as they were.
 func TestPlaybookStates(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	step := domain.Step{Kind: domain.StepCall, Title: "t"}
@@ -28,12 +29,15 @@ func TestPlaybookStates(t *testing.T) {
 			t.Fatal(err)
 		}
 		state, steps, name, revision := domain.PlaybookDraft, 0, "n", int64(1)
+		// The playbook at each revision, and how many steps it had there.
+		versions, counts := map[int64]domain.Playbook{1: p}, map[int64]int{1: 0}
+		var enrolled []domain.Enrolment
 		for i := range length {
 			at := now.Add(time.Duration(random.IntN(1000)-500) * time.Second)
 			before := p
 			var got domain.Playbook
 			allowed, changes := true, false
-			switch random.IntN(4) {
+			switch random.IntN(5) {
 			case 0:
 				got, err = p.Activate(at)
 				allowed = state == domain.PlaybookActive || state == domain.PlaybookDraft && steps > 0
@@ -53,12 +57,23 @@ func TestPlaybookStates(t *testing.T) {
 				if allowed = !changes || state != domain.PlaybookArchived; changes && allowed {
 					name = other
 				}
-			default:
+			case 3:
 				others := slices.Repeat([]domain.Step{step}, random.IntN(3))
 				got, err = p.Apply(domain.Change{Steps: &others}, at)
 				changes = len(others) != steps
-				if allowed = !changes || state == domain.PlaybookDraft; changes && allowed {
+				allowed = !changes || state == domain.PlaybookDraft || state == domain.PlaybookActive && len(others) > 0
+				if changes && allowed {
 					steps = len(others)
+				}
+			default:
+				var enrolment domain.Enrolment
+				enrolment, err = domain.Enrol(id, p, "c", at)
+				got = p
+				if allowed = state == domain.PlaybookActive; allowed {
+					if enrolment.PlaybookRevision != revision {
+						t.Fatalf("step %d on %+v: the contact is enrolled in revision %d, want %d", i, before, enrolment.PlaybookRevision, revision)
+					}
+					enrolled = append(enrolled, enrolment)
 				}
 			}
 			if (err == nil) != allowed || err != nil && domain.KindOf(err) != domain.FailedPrecondition {
@@ -74,6 +89,12 @@ func TestPlaybookStates(t *testing.T) {
 				t.Fatalf("step %d on %+v: got %+v, want %s at revision %d with %d steps", i, before, got, state, revision, steps)
 			}
 			p = got
+			versions[revision], counts[revision] = got, steps
+		}
+		for _, enrolment := range enrolled {
+			if got := len(versions[enrolment.PlaybookRevision].Steps); got != counts[enrolment.PlaybookRevision] || got == 0 {
+				t.Fatalf("an enrolment's revision %d has %d steps, want %d", enrolment.PlaybookRevision, got, counts[enrolment.PlaybookRevision])
+			}
 		}
 	}
 }

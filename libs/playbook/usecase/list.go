@@ -3,11 +3,12 @@ package usecase
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 )
 
-// Sizes of a page of playbooks.
+// Sizes of a page.
 const (
 	// DefaultPageSize is what a page size of 0 means.
 	DefaultPageSize = 50
@@ -31,35 +32,80 @@ type Page struct {
 // is that it has no NextToken. Pages stay in step while playbooks are added: none is
 // returned twice, none that was there at the start is left out. Fails with
 // Invalid on the fields page_size and page_token.
-func (s *Service) ListPlaybooks(ctx context.Context, pageSize int, token string) (Page, error) {
-	switch {
-	case pageSize < 0:
-		return Page{}, domain.InvalidField("page_size", "must not be negative")
-	case pageSize == 0:
-		pageSize = DefaultPageSize
-	case pageSize > MaxPageSize:
-		pageSize = MaxPageSize
-	}
-	var after *Position
-	if token != "" {
-		position, err := decodeToken(token)
-		if err != nil {
-			return Page{}, err
-		}
-		after = &position
+func (s *Service) ListPlaybooks(ctx context.Context, workspace domain.Workspace, pageSize int, token string) (Page, error) {
+	list := listOf("playbooks", string(workspace))
+	after, size, err := list.read(pageSize, token)
+	if err != nil {
+		return Page{}, err
 	}
 	// One more than asked for tells whether there is another page.
-	playbooks, err := s.store.Playbooks(ctx, after, pageSize+1)
+	playbooks, err := s.store.Playbooks(ctx, workspace, after, size+1)
 	if err != nil {
 		return Page{}, fmt.Errorf("reading playbooks: %w", err)
 	}
-	size := min(pageSize, fitting(playbooks))
+	size = min(size, fitting(playbooks))
 	if len(playbooks) <= size {
 		return Page{Playbooks: playbooks}, nil
 	}
-	playbooks = playbooks[:size]
 	last := playbooks[size-1]
-	return Page{Playbooks: playbooks, NextToken: encodeToken(Position{CreatedAt: last.CreatedAt, ID: last.ID})}, nil
+	return Page{Playbooks: playbooks[:size], NextToken: list.token(Position{CreatedAt: last.CreatedAt, ID: last.ID})}, nil
+}
+
+// EnrolmentFilter says which enrolments are listed.
+type EnrolmentFilter struct {
+	PlaybookID string
+	// State and Contact are empty for any.
+	State   domain.EnrolmentState
+	Contact string
+}
+
+func (f EnrolmentFilter) check() error {
+	if err := domain.CheckID("playbook_id", f.PlaybookID); err != nil {
+		return err
+	}
+	if f.State != "" && !slices.Contains(domain.EnrolmentStates(), f.State) {
+		return domain.InvalidField("state", "must be one of ACTIVE, PAUSED, COMPLETED, CANCELLED, or be left out")
+	}
+	if f.Contact != "" {
+		return domain.CheckContact("contact", f.Contact)
+	}
+	return nil
+}
+
+// EnrolmentPage is a part of the list of a playbook's enrolments.
+type EnrolmentPage struct {
+	// Enrolments are the newest first.
+	Enrolments []domain.Enrolment
+	// NextToken asks for the next page; empty when this is the last one.
+	NextToken string
+}
+
+// ListEnrolments returns a page of the enrolments in a playbook, as ListPlaybooks
+// does. A token is good for the filter that it was made for. Fails with Invalid and
+// NotFound.
+func (s *Service) ListEnrolments(ctx context.Context, workspace domain.Workspace, filter EnrolmentFilter, pageSize int, token string) (EnrolmentPage, error) {
+	if err := filter.check(); err != nil {
+		return EnrolmentPage{}, err
+	}
+	list := listOf("enrolments", string(workspace), filter.PlaybookID, string(filter.State), filter.Contact)
+	after, size, err := list.read(pageSize, token)
+	if err != nil {
+		return EnrolmentPage{}, err
+	}
+	enrolments, err := s.store.Enrolments(ctx, workspace, filter, after, size+1)
+	if err != nil {
+		return EnrolmentPage{}, fmt.Errorf("reading enrolments: %w", err)
+	}
+	if len(enrolments) == 0 {
+		// That there are none is not to be said of a playbook that does not exist.
+		_, err := s.GetPlaybook(ctx, workspace, filter.PlaybookID)
+		return EnrolmentPage{}, err
+	}
+	if len(enrolments) <= size {
+		return EnrolmentPage{Enrolments: enrolments}, nil
+	}
+	last := enrolments[size-1]
+	return EnrolmentPage{Enrolments: enrolments[:size], NextToken: list.token(Position{CreatedAt: last.CreatedAt, ID: last.ID})}, nil
 }
 
 // fitting returns how many playbooks fit into a page; one always does.

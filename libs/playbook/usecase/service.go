@@ -10,40 +10,53 @@ import (
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 )
 
-// PlaybookStore keeps playbooks. Errors are of the domain's kinds where a
-// method says so; any other error is something the caller cannot help.
+// PlaybookStore keeps playbooks. Every method is about one workspace, and sees and
+// changes nothing of others. Errors are of the domain's kinds where a method says
+// so; any other error is something the caller cannot help.
 type PlaybookStore interface {
 	// CreatePlaybook stores a new playbook. Fails with AlreadyExists when its
 	// ID is taken.
-	CreatePlaybook(ctx context.Context, playbook domain.Playbook) error
+	CreatePlaybook(ctx context.Context, workspace domain.Workspace, playbook domain.Playbook) error
 	// Playbook returns a playbook by its ID. Fails with NotFound.
-	Playbook(ctx context.Context, id string) (domain.Playbook, error)
+	Playbook(ctx context.Context, workspace domain.Workspace, id string) (domain.Playbook, error)
 	// Playbooks returns up to limit playbooks that come after a position in the
 	// order of the list (see Position), or from its start when after is nil.
-	Playbooks(ctx context.Context, after *Position, limit int) ([]domain.Playbook, error)
+	Playbooks(ctx context.Context, workspace domain.Workspace, after *Position, limit int) ([]domain.Playbook, error)
 	// UpdatePlaybook replaces the playbook that has the same ID and the revision
 	// from. Fails with NotFound, and with Conflict when the stored revision is
 	// another one.
-	UpdatePlaybook(ctx context.Context, playbook domain.Playbook, from int64) error
+	UpdatePlaybook(ctx context.Context, workspace domain.Workspace, playbook domain.Playbook, from int64) error
+	// Steps returns the steps that a playbook had at a revision. Fails with
+	// NotFound.
+	Steps(ctx context.Context, workspace domain.Workspace, playbookID string, revision int64) ([]domain.Step, error)
 }
 
-// EnrolmentStore keeps enrolments.
+// EnrolmentStore keeps enrolments, as PlaybookStore keeps playbooks.
 type EnrolmentStore interface {
 	// CreateEnrolment stores a new enrolment. Fails with AlreadyExists when the
 	// contact has a live enrolment in the playbook or the ID is taken, with
 	// NotFound when there is no such playbook, and with Conflict when the
 	// playbook is not at the enrolment's PlaybookRevision any more.
-	CreateEnrolment(ctx context.Context, enrolment domain.Enrolment) error
+	CreateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment domain.Enrolment) error
+	// CreateEnrolments stores new enrolments in one playbook at one revision, all in
+	// one transaction, and says which of them it has stored: the contacts of the
+	// others have a live enrolment in the playbook, maybe one of before in the list.
+	// Fails with NotFound and Conflict as CreateEnrolment does, and stores nothing
+	// then.
+	CreateEnrolments(ctx context.Context, workspace domain.Workspace, enrolments []domain.Enrolment) (stored []bool, err error)
+	// Enrolments returns up to limit enrolments that come after a position in the
+	// order of the list, or from its start when after is nil.
+	Enrolments(ctx context.Context, workspace domain.Workspace, filter EnrolmentFilter, after *Position, limit int) ([]domain.Enrolment, error)
 	// Enrolment returns an enrolment by its ID. Fails with NotFound.
-	Enrolment(ctx context.Context, id string) (domain.Enrolment, error)
+	Enrolment(ctx context.Context, workspace domain.Workspace, id string) (domain.Enrolment, error)
 	// UpdateEnrolment replaces the enrolment that has the same ID, state from.State
 	// and step from.CurrentStep. Fails with NotFound, and with Conflict when the
 	// stored one is elsewhere.
-	UpdateEnrolment(ctx context.Context, enrolment, from domain.Enrolment) error
+	UpdateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment, from domain.Enrolment) error
 }
 
-// Position is a place in the list of playbooks, which is ordered by CreatedAt
-// and then ID, both descending.
+// Position is a place in a list, which is ordered by CreatedAt and then ID, both
+// descending.
 type Position struct {
 	CreatedAt time.Time
 	ID        string
@@ -70,23 +83,23 @@ func New(store Store, now func() time.Time, newID func() string) *Service {
 }
 
 // CreatePlaybook stores a new draft. Fails with Invalid.
-func (s *Service) CreatePlaybook(ctx context.Context, draft domain.Draft) (domain.Playbook, error) {
+func (s *Service) CreatePlaybook(ctx context.Context, workspace domain.Workspace, draft domain.Draft) (domain.Playbook, error) {
 	playbook, err := domain.NewPlaybook(s.newID(), draft, s.now())
 	if err != nil {
 		return domain.Playbook{}, err
 	}
-	if err := s.store.CreatePlaybook(ctx, playbook); err != nil {
+	if err := s.store.CreatePlaybook(ctx, workspace, playbook); err != nil {
 		return domain.Playbook{}, fmt.Errorf("storing the playbook: %w", err)
 	}
 	return playbook, nil
 }
 
 // GetPlaybook returns a playbook by its ID. Fails with Invalid and NotFound.
-func (s *Service) GetPlaybook(ctx context.Context, id string) (domain.Playbook, error) {
+func (s *Service) GetPlaybook(ctx context.Context, workspace domain.Workspace, id string) (domain.Playbook, error) {
 	if err := domain.CheckID("id", id); err != nil {
 		return domain.Playbook{}, err
 	}
-	playbook, err := s.store.Playbook(ctx, id)
+	playbook, err := s.store.Playbook(ctx, workspace, id)
 	if err != nil {
 		return domain.Playbook{}, fmt.Errorf("reading the playbook: %w", err)
 	}
@@ -96,30 +109,30 @@ func (s *Service) GetPlaybook(ctx context.Context, id string) (domain.Playbook, 
 // UpdatePlaybook changes a playbook and returns it. When revision is not 0, the
 // playbook must be at that revision. Fails with Invalid, NotFound,
 // FailedPrecondition and Conflict.
-func (s *Service) UpdatePlaybook(ctx context.Context, id string, revision int64, change domain.Change) (domain.Playbook, error) {
-	return s.changePlaybook(ctx, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Apply(change, s.now()) })
+func (s *Service) UpdatePlaybook(ctx context.Context, workspace domain.Workspace, id string, revision int64, change domain.Change) (domain.Playbook, error) {
+	return s.changePlaybook(ctx, workspace, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Apply(change, s.now()) })
 }
 
 // ActivatePlaybook makes a draft usable for enrolments and returns it. It
 // changes nothing when the playbook is active already. When revision is not 0,
 // the playbook must be at that revision. Fails with Invalid, NotFound,
 // FailedPrecondition and Conflict.
-func (s *Service) ActivatePlaybook(ctx context.Context, id string, revision int64) (domain.Playbook, error) {
-	return s.changePlaybook(ctx, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Activate(s.now()) })
+func (s *Service) ActivatePlaybook(ctx context.Context, workspace domain.Workspace, id string, revision int64) (domain.Playbook, error) {
+	return s.changePlaybook(ctx, workspace, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Activate(s.now()) })
 }
 
 // ArchivePlaybook ends enrolments in an active playbook and returns it. It
 // changes nothing when the playbook is archived already. When revision is not 0,
 // the playbook must be at that revision. Fails with Invalid, NotFound,
 // FailedPrecondition and Conflict.
-func (s *Service) ArchivePlaybook(ctx context.Context, id string, revision int64) (domain.Playbook, error) {
-	return s.changePlaybook(ctx, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Archive(s.now()) })
+func (s *Service) ArchivePlaybook(ctx context.Context, workspace domain.Workspace, id string, revision int64) (domain.Playbook, error) {
+	return s.changePlaybook(ctx, workspace, id, revision, func(p domain.Playbook) (domain.Playbook, error) { return p.Archive(s.now()) })
 }
 
 // changePlaybook reads a playbook, changes it, and stores it where nobody else
 // has changed it meanwhile.
-func (s *Service) changePlaybook(ctx context.Context, id string, revision int64, change func(domain.Playbook) (domain.Playbook, error)) (domain.Playbook, error) {
-	current, err := s.GetPlaybook(ctx, id)
+func (s *Service) changePlaybook(ctx context.Context, workspace domain.Workspace, id string, revision int64, change func(domain.Playbook) (domain.Playbook, error)) (domain.Playbook, error) {
+	current, err := s.GetPlaybook(ctx, workspace, id)
 	if err != nil {
 		return domain.Playbook{}, err
 	}
@@ -133,7 +146,7 @@ func (s *Service) changePlaybook(ctx context.Context, id string, revision int64,
 	if changed.Revision == current.Revision {
 		return current, nil
 	}
-	if err := s.store.UpdatePlaybook(ctx, changed, current.Revision); err != nil {
+	if err := s.store.UpdatePlaybook(ctx, workspace, changed, current.Revision); err != nil {
 		return domain.Playbook{}, fmt.Errorf("storing the playbook: %w", err)
 	}
 	return changed, nil
@@ -141,11 +154,11 @@ func (s *Service) changePlaybook(ctx context.Context, id string, revision int64,
 
 // EnrolContact puts a contact at the first step of an active playbook. Fails
 // with Invalid, NotFound, FailedPrecondition, AlreadyExists and Conflict.
-func (s *Service) EnrolContact(ctx context.Context, playbookID, contact string) (domain.Enrolment, error) {
+func (s *Service) EnrolContact(ctx context.Context, workspace domain.Workspace, playbookID, contact string) (domain.Enrolment, error) {
 	if err := domain.CheckID("playbook_id", playbookID); err != nil {
 		return domain.Enrolment{}, err
 	}
-	playbook, err := s.store.Playbook(ctx, playbookID)
+	playbook, err := s.store.Playbook(ctx, workspace, playbookID)
 	if err != nil {
 		return domain.Enrolment{}, fmt.Errorf("reading the playbook: %w", err)
 	}
@@ -153,18 +166,18 @@ func (s *Service) EnrolContact(ctx context.Context, playbookID, contact string) 
 	if err != nil {
 		return domain.Enrolment{}, err
 	}
-	if err := s.store.CreateEnrolment(ctx, enrolment); err != nil {
+	if err := s.store.CreateEnrolment(ctx, workspace, enrolment); err != nil {
 		return domain.Enrolment{}, fmt.Errorf("storing the enrolment: %w", err)
 	}
 	return enrolment, nil
 }
 
 // GetEnrolment returns an enrolment by its ID. Fails with Invalid and NotFound.
-func (s *Service) GetEnrolment(ctx context.Context, id string) (domain.Enrolment, error) {
+func (s *Service) GetEnrolment(ctx context.Context, workspace domain.Workspace, id string) (domain.Enrolment, error) {
 	if err := domain.CheckID("id", id); err != nil {
 		return domain.Enrolment{}, err
 	}
-	enrolment, err := s.store.Enrolment(ctx, id)
+	enrolment, err := s.store.Enrolment(ctx, workspace, id)
 	if err != nil {
 		return domain.Enrolment{}, fmt.Errorf("reading the enrolment: %w", err)
 	}
@@ -173,26 +186,26 @@ func (s *Service) GetEnrolment(ctx context.Context, id string) (domain.Enrolment
 
 // PauseEnrolment holds an enrolment and returns it. Fails with Invalid, NotFound,
 // FailedPrecondition and Conflict.
-func (s *Service) PauseEnrolment(ctx context.Context, id string) (domain.Enrolment, error) {
-	return s.changeEnrolment(ctx, id, domain.Enrolment.Pause)
+func (s *Service) PauseEnrolment(ctx context.Context, workspace domain.Workspace, id string) (domain.Enrolment, error) {
+	return s.changeEnrolment(ctx, workspace, id, domain.Enrolment.Pause)
 }
 
 // ResumeEnrolment continues a paused enrolment and returns it. Fails with
 // Invalid, NotFound, FailedPrecondition and Conflict.
-func (s *Service) ResumeEnrolment(ctx context.Context, id string) (domain.Enrolment, error) {
-	return s.changeEnrolment(ctx, id, domain.Enrolment.Resume)
+func (s *Service) ResumeEnrolment(ctx context.Context, workspace domain.Workspace, id string) (domain.Enrolment, error) {
+	return s.changeEnrolment(ctx, workspace, id, domain.Enrolment.Resume)
 }
 
 // CancelEnrolment ends an enrolment before its last step and returns it. Fails
 // with Invalid, NotFound, FailedPrecondition and Conflict.
-func (s *Service) CancelEnrolment(ctx context.Context, id string) (domain.Enrolment, error) {
-	return s.changeEnrolment(ctx, id, domain.Enrolment.Cancel)
+func (s *Service) CancelEnrolment(ctx context.Context, workspace domain.Workspace, id string) (domain.Enrolment, error) {
+	return s.changeEnrolment(ctx, workspace, id, domain.Enrolment.Cancel)
 }
 
 // changeEnrolment reads an enrolment, changes it, and stores it where nobody else
 // has moved it meanwhile. A change that changes nothing is not stored.
-func (s *Service) changeEnrolment(ctx context.Context, id string, change func(domain.Enrolment) (domain.Enrolment, error)) (domain.Enrolment, error) {
-	current, err := s.GetEnrolment(ctx, id)
+func (s *Service) changeEnrolment(ctx context.Context, workspace domain.Workspace, id string, change func(domain.Enrolment) (domain.Enrolment, error)) (domain.Enrolment, error) {
+	current, err := s.GetEnrolment(ctx, workspace, id)
 	if err != nil {
 		return domain.Enrolment{}, err
 	}
@@ -203,7 +216,7 @@ func (s *Service) changeEnrolment(ctx context.Context, id string, change func(do
 	if changed == current {
 		return current, nil
 	}
-	if err := s.store.UpdateEnrolment(ctx, changed, current); err != nil {
+	if err := s.store.UpdateEnrolment(ctx, workspace, changed, current); err != nil {
 		return domain.Enrolment{}, fmt.Errorf("storing the enrolment: %w", err)
 	}
 	return changed, nil

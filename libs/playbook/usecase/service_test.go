@@ -1,11 +1,13 @@
 package usecase_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"github.com/soketsugo/soketsugo/libs/testing/sqlitetest"
 	migrations "github.com/soketsugo/soketsugo/migrations/playbook/sqlite"
 )
+
+const workspace domain.Workspace = "acme"
 
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
@@ -40,7 +44,7 @@ func newService(t *testing.T) *usecase.Service {
 
 func create(t *testing.T, service *usecase.Service, steps ...domain.Step) domain.Playbook {
 	t.Helper()
-	playbook, err := service.CreatePlaybook(t.Context(), domain.Draft{Name: "n", Steps: steps})
+	playbook, err := service.CreatePlaybook(t.Context(), workspace, domain.Draft{Name: "n", Steps: steps})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,11 +55,11 @@ func create(t *testing.T, service *usecase.Service, steps ...domain.Step) domain
 func TestLifeOfAPlaybook(t *testing.T) {
 	ctx, service := t.Context(), newService(t)
 	playbook := create(t, service, domain.Step{Kind: domain.StepCall, Title: "t"})
-	if _, err := service.EnrolContact(ctx, playbook.ID, "c"); domain.KindOf(err) != domain.FailedPrecondition {
+	if _, err := service.EnrolContact(ctx, workspace, playbook.ID, "c"); domain.KindOf(err) != domain.FailedPrecondition {
 		t.Errorf("enrolling in a draft: %v", err)
 	}
 	for range 2 {
-		active, err := service.ActivatePlaybook(ctx, playbook.ID, 0)
+		active, err := service.ActivatePlaybook(ctx, workspace, playbook.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,14 +67,14 @@ func TestLifeOfAPlaybook(t *testing.T) {
 			t.Errorf("the playbook is %s at revision %d, want ACTIVE at 2", active.State, active.Revision)
 		}
 	}
-	enrolment, err := service.EnrolContact(ctx, playbook.ID, "c")
+	enrolment, err := service.EnrolContact(ctx, workspace, playbook.ID, "c")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := service.EnrolContact(ctx, playbook.ID, "c"); domain.KindOf(err) != domain.AlreadyExists {
+	if _, err := service.EnrolContact(ctx, workspace, playbook.ID, "c"); domain.KindOf(err) != domain.AlreadyExists {
 		t.Errorf("enrolling twice: %v", err)
 	}
-	got, err := service.GetEnrolment(ctx, enrolment.ID)
+	got, err := service.GetEnrolment(ctx, workspace, enrolment.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,17 +93,17 @@ func TestErrors(t *testing.T) {
 		err  error
 		want domain.Kind
 	}{
-		{"create without a name", second(service.CreatePlaybook(ctx, domain.Draft{})), domain.Invalid},
-		{"get a bad ID", second(service.GetPlaybook(ctx, "x")), domain.Invalid},
-		{"get a missing one", second(service.GetPlaybook(ctx, id(99))), domain.NotFound},
-		{"activate a bad ID", second(service.ActivatePlaybook(ctx, "x", 0)), domain.Invalid},
-		{"activate a missing one", second(service.ActivatePlaybook(ctx, id(99), 0)), domain.NotFound},
-		{"activate without steps", second(service.ActivatePlaybook(ctx, empty.ID, 0)), domain.FailedPrecondition},
-		{"enrol with a bad ID", second(service.EnrolContact(ctx, "x", "c")), domain.Invalid},
-		{"enrol in a missing one", second(service.EnrolContact(ctx, id(99), "c")), domain.NotFound},
-		{"get an enrolment with a bad ID", second(service.GetEnrolment(ctx, "x")), domain.Invalid},
-		{"get a missing enrolment", second(service.GetEnrolment(ctx, id(99))), domain.NotFound},
-		{"a negative page size", second(service.ListPlaybooks(ctx, -1, "")), domain.Invalid},
+		{"create without a name", second(service.CreatePlaybook(ctx, workspace, domain.Draft{})), domain.Invalid},
+		{"get a bad ID", second(service.GetPlaybook(ctx, workspace, "x")), domain.Invalid},
+		{"get a missing one", second(service.GetPlaybook(ctx, workspace, id(99))), domain.NotFound},
+		{"activate a bad ID", second(service.ActivatePlaybook(ctx, workspace, "x", 0)), domain.Invalid},
+		{"activate a missing one", second(service.ActivatePlaybook(ctx, workspace, id(99), 0)), domain.NotFound},
+		{"activate without steps", second(service.ActivatePlaybook(ctx, workspace, empty.ID, 0)), domain.FailedPrecondition},
+		{"enrol with a bad ID", second(service.EnrolContact(ctx, workspace, "x", "c")), domain.Invalid},
+		{"enrol in a missing one", second(service.EnrolContact(ctx, workspace, id(99), "c")), domain.NotFound},
+		{"get an enrolment with a bad ID", second(service.GetEnrolment(ctx, workspace, "x")), domain.Invalid},
+		{"get a missing enrolment", second(service.GetEnrolment(ctx, workspace, id(99))), domain.NotFound},
+		{"a negative page size", second(service.ListPlaybooks(ctx, workspace, -1, "")), domain.Invalid},
 	} {
 		if got := domain.KindOf(test.err); got != test.want {
 			t.Errorf("%s: got kind %v (%v), want %v", test.name, got, test.err, test.want)
@@ -118,7 +122,7 @@ func TestListPlaybooks(t *testing.T) {
 	var got []string
 	token := ""
 	for {
-		page, err := service.ListPlaybooks(ctx, 2, token)
+		page, err := service.ListPlaybooks(ctx, workspace, 2, token)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +156,7 @@ func TestPageSizes(t *testing.T) {
 		{usecase.MaxPageSize + 1, usecase.MaxPageSize, true},
 		{1 << 30, usecase.MaxPageSize, true},
 	} {
-		page, err := service.ListPlaybooks(ctx, test.size, "")
+		page, err := service.ListPlaybooks(ctx, workspace, test.size, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +172,7 @@ func TestLastPage(t *testing.T) {
 	service := newService(t)
 	create(t, service)
 	create(t, service)
-	page, err := service.ListPlaybooks(t.Context(), 2, "")
+	page, err := service.ListPlaybooks(t.Context(), workspace, 2, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +195,7 @@ func TestLargePlaybooks(t *testing.T) {
 	}
 	seen, pages, token := 0, 0, ""
 	for {
-		page, err := service.ListPlaybooks(t.Context(), count, token)
+		page, err := service.ListPlaybooks(t.Context(), workspace, count, token)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,6 +213,14 @@ func TestLargePlaybooks(t *testing.T) {
 	}
 }
 
+// forge makes a token for a list without the service.
+func forge(at time.Time, id string, list ...string) string {
+	raw := binary.BigEndian.AppendUint64([]byte{2}, uint64(at.UnixMicro()))
+	raw = append(raw, id...)
+	sum := crc32.ChecksumIEEE(append(slices.Clone(raw), strings.Join(list, "\x00")...))
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(raw, sum))
+}
+
 // A forged token with a time that databases disagree about is refused.
 func TestTokenYears(t *testing.T) {
 	service := newService(t)
@@ -216,11 +228,8 @@ func TestTokenYears(t *testing.T) {
 		year int
 		ok   bool
 	}{{0, false}, {1, true}, {9999, true}, {10000, false}} {
-		raw := []byte{1}
-		raw = binary.BigEndian.AppendUint64(raw, uint64(time.Date(test.year, 6, 1, 0, 0, 0, 0, time.UTC).UnixMicro()))
-		raw = append(raw, id(1)...)
-		raw = binary.BigEndian.AppendUint32(raw, crc32.ChecksumIEEE(raw))
-		_, err := service.ListPlaybooks(t.Context(), 1, base64.RawURLEncoding.EncodeToString(raw))
+		token := forge(time.Date(test.year, 6, 1, 0, 0, 0, 0, time.UTC), id(1), "playbooks", string(workspace))
+		_, err := service.ListPlaybooks(t.Context(), workspace, 1, token)
 		if (err == nil) != test.ok {
 			t.Errorf("year %d: got %v, want ok = %v", test.year, err, test.ok)
 		}
@@ -232,12 +241,12 @@ func TestBadTokens(t *testing.T) {
 	ctx, service := t.Context(), newService(t)
 	create(t, service)
 	create(t, service)
-	page, err := service.ListPlaybooks(ctx, 1, "")
+	page, err := service.ListPlaybooks(ctx, workspace, 1, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	good := page.NextToken
-	if _, err := service.ListPlaybooks(ctx, 1, good); err != nil {
+	if _, err := service.ListPlaybooks(ctx, workspace, 1, good); err != nil {
 		t.Fatalf("the token itself: %v", err)
 	}
 	// The last character holds bits that are not used; set, they name the same
@@ -253,10 +262,199 @@ func TestBadTokens(t *testing.T) {
 		bad = append(bad, good[:i]+replacement+good[i+1:])
 	}
 	for _, token := range bad {
-		_, err := service.ListPlaybooks(ctx, 1, token)
+		_, err := service.ListPlaybooks(ctx, workspace, 1, token)
 		var typed *domain.Error
 		if !errors.As(err, &typed) || typed.Kind != domain.Invalid || typed.Violations[0].Field != "page_token" {
 			t.Errorf("token %q: got %v, want a mistake in page_token", token, err)
 		}
+	}
+}
+
+// A token is for one list: that of another workspace or filter is refused, and one
+// that was forged from it shows nothing but the list of the request.
+func TestTokensOfOtherLists(t *testing.T) {
+	const stranger domain.Workspace = "rival"
+	ctx, service := t.Context(), newService(t)
+	var enrolments []domain.Enrolment
+	active := map[domain.Workspace]domain.Playbook{}
+	for range 2 {
+		for _, w := range []domain.Workspace{workspace, stranger} {
+			playbook, err := service.CreatePlaybook(ctx, w, domain.Draft{Name: string(w), Steps: []domain.Step{{Kind: domain.StepCall, Title: "t"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if active[w], err = service.ActivatePlaybook(ctx, w, playbook.ID, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, contact := range []string{"a", "b"} {
+		enrolment, err := service.EnrolContact(ctx, workspace, active[workspace].ID, contact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		enrolments = append(enrolments, enrolment)
+	}
+	playbooks, err := service.ListPlaybooks(ctx, workspace, 1, "")
+	if err != nil || playbooks.NextToken == "" {
+		t.Fatalf("ListPlaybooks: %+v, %v", playbooks, err)
+	}
+	whole := usecase.EnrolmentFilter{PlaybookID: active[workspace].ID}
+	page, err := service.ListEnrolments(ctx, workspace, whole, 1, "")
+	if err != nil || page.NextToken == "" {
+		t.Fatalf("ListEnrolments: %+v, %v", page, err)
+	}
+	second := func(_ any, err error) error { return err }
+	for name, err := range map[string]error{
+		"playbooks of another workspace":  second(service.ListPlaybooks(ctx, stranger, 1, playbooks.NextToken)),
+		"enrolments for playbooks":        second(service.ListPlaybooks(ctx, workspace, 1, page.NextToken)),
+		"playbooks for enrolments":        second(service.ListEnrolments(ctx, workspace, whole, 1, playbooks.NextToken)),
+		"enrolments of another workspace": second(service.ListEnrolments(ctx, stranger, whole, 1, page.NextToken)),
+		"another state": second(service.ListEnrolments(ctx, workspace,
+			usecase.EnrolmentFilter{PlaybookID: whole.PlaybookID, State: domain.EnrolmentActive}, 1, page.NextToken)),
+		"another contact": second(service.ListEnrolments(ctx, workspace,
+			usecase.EnrolmentFilter{PlaybookID: whole.PlaybookID, Contact: "a"}, 1, page.NextToken)),
+	} {
+		var typed *domain.Error
+		if !errors.As(err, &typed) || typed.Kind != domain.Invalid || typed.Violations[0].Field != "page_token" {
+			t.Errorf("a token of %s: got %v, want a mistake in page_token", name, err)
+		}
+	}
+	// A place between the two workspaces' playbooks, forged by a stranger who knows
+	// everything but has been let into one workspace.
+	last := active[workspace]
+	forged := forge(last.CreatedAt, last.ID, "playbooks", string(stranger))
+	got, err := service.ListPlaybooks(ctx, stranger, 10, forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, playbook := range got.Playbooks {
+		if playbook.Name != string(stranger) {
+			t.Errorf("a forged token shows %+v", playbook)
+		}
+	}
+	if len(got.Playbooks) != 1 {
+		t.Errorf("the forged token shows %d playbooks, want the stranger's first", len(got.Playbooks))
+	}
+	next, err := service.ListEnrolments(ctx, workspace, whole, 1, page.NextToken)
+	if err != nil || len(next.Enrolments) != 1 || next.NextToken != "" || next.Enrolments[0].ID != enrolments[0].ID {
+		t.Errorf("the next page is %+v, %v; want the first enrolment", next, err)
+	}
+}
+
+// Filters have their bounds, and a playbook that is not there has no list.
+func TestListEnrolmentsRefuses(t *testing.T) {
+	service := newService(t)
+	playbook := create(t, service)
+	for _, test := range []struct {
+		name   string
+		filter usecase.EnrolmentFilter
+		size   int
+		want   domain.Kind
+	}{
+		{"a playbook without any", usecase.EnrolmentFilter{PlaybookID: playbook.ID}, 0, 0},
+		{"a bad ID", usecase.EnrolmentFilter{PlaybookID: "x"}, 0, domain.Invalid},
+		{"a bad state", usecase.EnrolmentFilter{PlaybookID: playbook.ID, State: "GONE"}, 0, domain.Invalid},
+		{"a bad contact", usecase.EnrolmentFilter{PlaybookID: playbook.ID, Contact: " "}, 0, domain.Invalid},
+		{"a bad size", usecase.EnrolmentFilter{PlaybookID: playbook.ID}, -1, domain.Invalid},
+		{"a missing playbook", usecase.EnrolmentFilter{PlaybookID: id(99)}, 0, domain.NotFound},
+	} {
+		if _, err := service.ListEnrolments(t.Context(), workspace, test.filter, test.size, ""); domain.KindOf(err) != test.want {
+			t.Errorf("%s: got kind %v (%v), want %v", test.name, domain.KindOf(err), err, test.want)
+		}
+	}
+}
+
+// Each of many contacts has its own result, over the bounds of transactions too.
+func TestEnrolContacts(t *testing.T) {
+	ctx, service := t.Context(), newService(t)
+	playbook := create(t, service, domain.Step{Kind: domain.StepCall, Title: "t"})
+	if _, err := service.EnrolContacts(ctx, workspace, playbook.ID, []string{"a"}); domain.KindOf(err) != domain.FailedPrecondition {
+		t.Errorf("enrolling in a draft: %v", err)
+	}
+	if _, err := service.ActivatePlaybook(ctx, workspace, playbook.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name     string
+		playbook string
+		contacts []string
+		want     domain.Kind
+	}{
+		{"a bad ID", "x", []string{"a"}, domain.Invalid},
+		{"a missing playbook", id(99), []string{"a"}, domain.NotFound},
+		{"nobody", playbook.ID, nil, domain.Invalid},
+		{"too many", playbook.ID, make([]string, usecase.MaxContacts+1), domain.Invalid},
+	} {
+		if _, err := service.EnrolContacts(ctx, workspace, test.playbook, test.contacts); domain.KindOf(err) != test.want {
+			t.Errorf("%s: got kind %v (%v), want %v", test.name, domain.KindOf(err), err, test.want)
+		}
+	}
+	contacts := make([]string, 1200)
+	want := make([]domain.Kind, len(contacts))
+	for i := range contacts {
+		switch contacts[i] = fmt.Sprintf("contact %d", i); i {
+		case 7, 600:
+			contacts[i], want[i] = "", domain.Invalid
+		case 8, 1100:
+			contacts[i], want[i] = "contact 0", domain.AlreadyExists
+		}
+	}
+	results, err := service.EnrolContacts(ctx, workspace, playbook.ID, contacts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, result := range results {
+		if result.Contact != contacts[i] || domain.KindOf(result.Err) != want[i] || (result.Err == nil) != (want[i] == 0) {
+			t.Errorf("contact %d, %q: got %+v, want %v", i, contacts[i], result, want[i])
+		}
+		if result.Err != nil {
+			continue
+		}
+		got, err := service.GetEnrolment(ctx, workspace, result.Enrolment.ID)
+		if err != nil || got != result.Enrolment || got.Contact != contacts[i] {
+			t.Errorf("the enrolment of %q is %+v, %v; want %+v", contacts[i], got, err, result.Enrolment)
+		}
+	}
+	if len(results) != len(contacts) {
+		t.Errorf("there are %d results, want %d", len(results), len(contacts))
+	}
+}
+
+// stopping is a store that stores one chunk and then fails.
+type stopping struct {
+	usecase.Store
+	chunks int
+}
+
+func (s *stopping) Playbook(context.Context, domain.Workspace, string) (domain.Playbook, error) {
+	if s.chunks++; s.chunks > 1 {
+		return domain.Playbook{}, domain.Errorf(domain.Unavailable, "away")
+	}
+	return domain.Playbook{ID: id(1), State: domain.PlaybookActive, Steps: []domain.Step{{Kind: domain.StepCall, Title: "t"}}}, nil
+}
+
+func (s *stopping) CreateEnrolments(_ context.Context, _ domain.Workspace, enrolments []domain.Enrolment) ([]bool, error) {
+	return slices.Repeat([]bool{true}, len(enrolments)), nil
+}
+
+// What was stored before something went wrong is told, and so is what was not.
+func TestEnrolContactsHalfway(t *testing.T) {
+	service := usecase.New(&stopping{}, func() time.Time { return epoch }, func() string { return id(2) })
+	contacts := slices.Repeat([]string{"c"}, 700)
+	results, err := service.EnrolContacts(t.Context(), workspace, id(1), contacts)
+	if err != nil || len(results) != len(contacts) {
+		t.Fatalf("got %d results, %v", len(results), err)
+	}
+	stored := 0
+	for _, result := range results {
+		if result.Err == nil {
+			stored++
+		} else if domain.KindOf(result.Err) != domain.Unavailable {
+			t.Errorf("got %v, want that the store is away", result.Err)
+		}
+	}
+	if stored != 500 {
+		t.Errorf("%d are stored, want the 500 of the first transaction", stored)
 	}
 }

@@ -14,6 +14,10 @@ import (
 	"strings"
 )
 
+// mostMistakes ends the reading of an array: a short request must not make a long
+// answer.
+const mostMistakes = 100
+
 // Mistake is something wrong at a path.
 type Mistake struct {
 	// Path is such as "steps[2].title"; empty for the whole document.
@@ -142,8 +146,32 @@ func (o *Object) String(name string) string {
 	return text
 }
 
-// Objects reads an array of objects, each with the function read. Mistakes in
-// more than a hundred of them are not told apart: reading stops there.
+// Strings reads an array of strings.
+func (o *Object) Strings(name string) []string {
+	value := o.take(name)
+	if value == nil {
+		return nil
+	}
+	var items []json.RawMessage
+	if json.Unmarshal(value, &items) != nil {
+		o.mistake(name, "must be an array of strings")
+		return nil
+	}
+	texts := make([]string, len(items))
+	for i, item := range items {
+		// Unmarshal would take null for a string.
+		if item[0] == '"' && json.Unmarshal(item, &texts[i]) == nil {
+			continue
+		}
+		o.mistake(fmt.Sprintf("%s[%d]", name, i), "must be a string")
+		if len(*o.found) > mostMistakes {
+			break
+		}
+	}
+	return texts
+}
+
+// Objects reads an array of objects, each with the function read.
 func (o *Object) Objects(name string, read func(*Object)) {
 	value := o.take(name)
 	if value == nil {
@@ -154,7 +182,6 @@ func (o *Object) Objects(name string, read func(*Object)) {
 		o.mistake(name, "must be an array of objects")
 		return
 	}
-	const mostMistakes = 100
 	for i, item := range items {
 		if len(*o.found) > mostMistakes {
 			return

@@ -16,6 +16,9 @@ func read(document string) ([]string, error) {
 	err := strictjson.Read(strings.NewReader(document), func(o *strictjson.Object) {
 		got = append(got, "name="+o.String("name"))
 		o.Objects("items", func(o *strictjson.Object) { got = append(got, "title="+o.String("title")) })
+		for _, tag := range o.Strings("tags") {
+			got = append(got, "tag="+tag)
+		}
 	})
 	return got, err
 }
@@ -28,6 +31,9 @@ func TestRead(t *testing.T) {
 	}{
 		{`{}`, []string{"name="}},
 		{` { "name" : null, "items": null } `, []string{"name="}},
+		{`{"tags":["a"," ","\u00e9",""]}`, []string{"name=", "tag=a", "tag= ", "tag=é", "tag="}},
+		{`{"tags":[]}`, []string{"name="}},
+		{`{"tags":null}`, []string{"name="}},
 		{`{"items":[{"title":"a"},{}],"name":"疎 \"q\" \u00e9"}`, []string{`name=疎 "q" é`, "title=a", "title="}},
 	} {
 		got, err := read(test.document)
@@ -62,6 +68,9 @@ func TestMistakes(t *testing.T) {
 		{`{"name":{}}`, []string{"name"}},
 		{`{"items":{}}`, []string{"items"}},
 		{`{"items":[{},1,null,{"titel":"x"}]}`, []string{"items[1]", "items[2]", "items[3].titel"}},
+		{`{"tags":"a"}`, []string{"tags"}},
+		{`{"tags":{}}`, []string{"tags"}},
+		{`{"tags":["a",1,null,[],"b"]}`, []string{"tags[1]", "tags[2]", "tags[3]"}},
 		{`{"name":1,"items":[{"title":true}],"x":0}`, []string{"name", "items[0].title", "x"}},
 	} {
 		_, err := read(test.document)
@@ -86,10 +95,12 @@ func TestMistakes(t *testing.T) {
 // A huge list of mistakes is cut, since the answer must not outgrow the
 // request.
 func TestMistakesAreBounded(t *testing.T) {
-	_, err := read(`{"items":[` + strings.Repeat("1,", 9999) + `1]}`)
-	var mistakes *strictjson.Error
-	if !errors.As(err, &mistakes) || len(mistakes.Mistakes) > 200 {
-		t.Errorf("got %d mistakes (%T)", len(mistakes.Mistakes), err)
+	for _, name := range []string{"items", "tags"} {
+		_, err := read(`{"` + name + `":[` + strings.Repeat("1,", 9999) + `1]}`)
+		var mistakes *strictjson.Error
+		if !errors.As(err, &mistakes) || len(mistakes.Mistakes) > 200 {
+			t.Errorf("%s: got %d mistakes (%T)", name, len(mistakes.Mistakes), err)
+		}
 	}
 }
 
@@ -104,6 +115,6 @@ func TestReaderFails(t *testing.T) {
 // No document makes the reader panic.
 func FuzzRead(f *testing.F) {
 	f.Add(`{"name":"a","items":[{"title":"b"}]}`)
-	f.Add(`{"items":[[]]}`)
+	f.Add(`{"items":[[]],"tags":["a",null]}`)
 	f.Fuzz(func(t *testing.T, document string) { _, _ = read(document) })
 }

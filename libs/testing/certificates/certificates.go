@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -71,25 +72,34 @@ func (a *Authority) Pool() *x509.CertPool {
 }
 
 // Issue returns a certificate for a server on this machine or for a client of
-// that name. Each has a serial number of its own, from 2 on.
-func (a *Authority) Issue(t testing.TB, name string) tls.Certificate {
+// that name, with URIs among its names. Each has a serial number of its own, from 2
+// on.
+func (a *Authority) Issue(t testing.TB, name string, uris ...string) tls.Certificate {
 	t.Helper()
+	names := make([]*url.URL, len(uris))
+	for i, uri := range uris {
+		parsed, err := url.Parse(uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[i] = parsed
+	}
 	a.serial++
 	key := newKey(t)
 	signed := a.sign(t, &x509.Certificate{
 		SerialNumber: big.NewInt(a.serial + 1), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-Lifetime), NotAfter: time.Now().Add(Lifetime),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, URIs: names,
 	}, a.certificate, key)
 	return tls.Certificate{Certificate: [][]byte{signed.Raw}, PrivateKey: key, Leaf: signed}
 }
 
 // Client is how a client with a certificate connects to a server of the
-// authority.
-func (a *Authority) Client(t testing.TB, name string) *tls.Config {
+// authority. See Issue.
+func (a *Authority) Client(t testing.TB, name string, uris ...string) *tls.Config {
 	t.Helper()
-	return &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: a.Pool(), Certificates: []tls.Certificate{a.Issue(t, name)}}
+	return &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: a.Pool(), Certificates: []tls.Certificate{a.Issue(t, name, uris...)}}
 }
 
 // Files are the paths of PEM files.

@@ -111,7 +111,7 @@ func greet(s *stack.Stack, out *console.Console) {
 	out.Say("gRPC is at %s, REST at http://%s", s.GRPCAddr(), s.HTTPAddr())
 	out.Say("try:")
 	out.Say(`  curl -s http://%s/v1/playbooks -H 'Content-Type: application/json' -d '{"name":"First contact","steps":[{"kind":"CALL","title":"Say hello"}]}'`, s.HTTPAddr())
-	out.Say(`  grpcurl -plaintext -d '{"page_size":5}' %s playbook.api.v1.PlaybookService/ListPlaybooks`, s.GRPCAddr())
+	out.Say(`  grpcurl -plaintext -H 'workspace: default' -d '{"page_size":5}' %s playbook.api.v1.PlaybookService/ListPlaybooks`, s.GRPCAddr())
 	out.Say("Ctrl-C stops everything")
 }
 

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 )
@@ -174,12 +175,17 @@ func migrated(t *testing.T) string {
 
 func dial(t *testing.T, addr string) *grpc.ClientConn {
 	t.Helper()
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(inWorkspace))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// inWorkspace makes a call in the workspace that REST has too.
+func inWorkspace(ctx context.Context, method string, request, response any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	return invoke(metadata.AppendToOutgoingContext(ctx, "workspace", "default"), method, request, response, conn, options...)
 }
 
 func get(t *testing.T, url string) (status int, body string) {
@@ -212,7 +218,7 @@ func TestMutualTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := func(with credentials.TransportCredentials) error {
-		conn, err := grpc.NewClient(c.Addr("grpc"), grpc.WithTransportCredentials(with))
+		conn, err := grpc.NewClient(c.Addr("grpc"), grpc.WithTransportCredentials(with), grpc.WithUnaryInterceptor(inWorkspace))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,9 +226,14 @@ func TestMutualTLS(t *testing.T) {
 		_, err = playbookv1.NewPlaybookServiceClient(conn).ListPlaybooks(soon(t), &playbookv1.ListPlaybooksRequest{})
 		return err
 	}
-	caller := credentials.NewTLS(authority.Client(t, "caller"))
+	caller := credentials.NewTLS(authority.Client(t, "caller", "workspace:default"))
 	if err := list(caller); err != nil {
 		t.Errorf("with a certificate: %v", err)
+	}
+	for _, uris := range [][]string{nil, {"workspace:acme"}, {"https://default", "workspace:default-2"}} {
+		if err := list(credentials.NewTLS(authority.Client(t, "caller", uris...))); status.Code(err) != codes.PermissionDenied {
+			t.Errorf("with a certificate of %q: got %v, want PERMISSION_DENIED", uris, err)
+		}
 	}
 	if err := list(insecure.NewCredentials()); status.Code(err) != codes.Unavailable {
 		t.Errorf("in plain text: got %v, want UNAVAILABLE", err)
@@ -235,7 +246,7 @@ func TestMutualTLS(t *testing.T) {
 	successor := certificates.NewAuthority(t)
 	successor.Write(t, files, successor.Issue(t, "server"))
 	log.wait(t, "the certificates were read again")
-	if err := list(credentials.NewTLS(successor.Client(t, "caller"))); err != nil {
+	if err := list(credentials.NewTLS(successor.Client(t, "caller", "workspace:*"))); err != nil {
 		t.Errorf("with new certificates: %v", err)
 	}
 	if err := list(caller); status.Code(err) != codes.Unavailable {

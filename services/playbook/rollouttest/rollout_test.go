@@ -24,6 +24,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/testing/rollout"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -312,6 +313,7 @@ func create(t *testing.T, addr string) string {
 func grpcLoads(t *testing.T, addr, id string) []*rollout.Load {
 	t.Helper()
 	call := func(ctx context.Context, conn grpc.ClientConnInterface) error {
+		ctx = metadata.AppendToOutgoingContext(ctx, "workspace", "default")
 		_, err := playbookv1.NewPlaybookServiceClient(conn).GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: id})
 		return err
 	}

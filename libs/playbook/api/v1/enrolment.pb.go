@@ -294,6 +294,318 @@ func (x *EnrolContactResponse) GetEnrolment() *Enrolment {
 	return nil
 }
 
+// EnrolContactsRequest names contacts that are to be enrolled in a playbook.
+type EnrolContactsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The playbook's id.
+	PlaybookId string `protobuf:"bytes,1,opt,name=playbook_id,json=playbookId,proto3" json:"playbook_id,omitempty"`
+	// 1 to 1,000 contacts; see Enrolment.contact.
+	Contacts      []string `protobuf:"bytes,2,rep,name=contacts,proto3" json:"contacts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolContactsRequest) Reset() {
+	*x = EnrolContactsRequest{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolContactsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolContactsRequest) ProtoMessage() {}
+
+func (x *EnrolContactsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolContactsRequest.ProtoReflect.Descriptor instead.
+func (*EnrolContactsRequest) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EnrolContactsRequest) GetPlaybookId() string {
+	if x != nil {
+		return x.PlaybookId
+	}
+	return ""
+}
+
+func (x *EnrolContactsRequest) GetContacts() []string {
+	if x != nil {
+		return x.Contacts
+	}
+	return nil
+}
+
+// EnrolContactsResponse says what became of the contacts of a request.
+type EnrolContactsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A result for each contact, in the order of the request.
+	Results       []*EnrolContactsResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolContactsResponse) Reset() {
+	*x = EnrolContactsResponse{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolContactsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolContactsResponse) ProtoMessage() {}
+
+func (x *EnrolContactsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolContactsResponse.ProtoReflect.Descriptor instead.
+func (*EnrolContactsResponse) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *EnrolContactsResponse) GetResults() []*EnrolContactsResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// EnrolContactsResult says what became of one contact.
+type EnrolContactsResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The contact.
+	Contact string `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	// A code of google.rpc.Code; 0 when the contact was enrolled.
+	Code int32 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`
+	// Why the contact was not enrolled.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// The new enrolment, when code is 0.
+	Enrolment     *Enrolment `protobuf:"bytes,4,opt,name=enrolment,proto3" json:"enrolment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolContactsResult) Reset() {
+	*x = EnrolContactsResult{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolContactsResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolContactsResult) ProtoMessage() {}
+
+func (x *EnrolContactsResult) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolContactsResult.ProtoReflect.Descriptor instead.
+func (*EnrolContactsResult) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *EnrolContactsResult) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
+}
+
+func (x *EnrolContactsResult) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *EnrolContactsResult) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *EnrolContactsResult) GetEnrolment() *Enrolment {
+	if x != nil {
+		return x.Enrolment
+	}
+	return nil
+}
+
+// ListEnrolmentsRequest asks for one page.
+type ListEnrolmentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The playbook's id.
+	PlaybookId string `protobuf:"bytes,1,opt,name=playbook_id,json=playbookId,proto3" json:"playbook_id,omitempty"`
+	// The state of the enrolments; unspecified for any.
+	State EnrolmentState `protobuf:"varint,2,opt,name=state,proto3,enum=playbook.api.v1.EnrolmentState" json:"state,omitempty"`
+	// The contact of the enrolments; empty for any.
+	Contact string `protobuf:"bytes,3,opt,name=contact,proto3" json:"contact,omitempty"`
+	// The most enrolments to return. 0 means 50; more than 200 means 200.
+	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// ListEnrolmentsResponse.next_page_token of the page before, with the same
+	// playbook_id, state and contact; empty for the first page.
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEnrolmentsRequest) Reset() {
+	*x = ListEnrolmentsRequest{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEnrolmentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEnrolmentsRequest) ProtoMessage() {}
+
+func (x *ListEnrolmentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEnrolmentsRequest.ProtoReflect.Descriptor instead.
+func (*ListEnrolmentsRequest) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListEnrolmentsRequest) GetPlaybookId() string {
+	if x != nil {
+		return x.PlaybookId
+	}
+	return ""
+}
+
+func (x *ListEnrolmentsRequest) GetState() EnrolmentState {
+	if x != nil {
+		return x.State
+	}
+	return EnrolmentState_ENROLMENT_STATE_UNSPECIFIED
+}
+
+func (x *ListEnrolmentsRequest) GetContact() string {
+	if x != nil {
+		return x.Contact
+	}
+	return ""
+}
+
+func (x *ListEnrolmentsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListEnrolmentsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListEnrolmentsResponse holds one page.
+type ListEnrolmentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The enrolments, the newest first.
+	Enrolments []*Enrolment `protobuf:"bytes,1,rep,name=enrolments,proto3" json:"enrolments,omitempty"`
+	// Asks for the next page; empty when this is the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEnrolmentsResponse) Reset() {
+	*x = ListEnrolmentsResponse{}
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEnrolmentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEnrolmentsResponse) ProtoMessage() {}
+
+func (x *ListEnrolmentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEnrolmentsResponse.ProtoReflect.Descriptor instead.
+func (*ListEnrolmentsResponse) Descriptor() ([]byte, []int) {
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListEnrolmentsResponse) GetEnrolments() []*Enrolment {
+	if x != nil {
+		return x.Enrolments
+	}
+	return nil
+}
+
+func (x *ListEnrolmentsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // GetEnrolmentRequest names an enrolment.
 type GetEnrolmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -305,7 +617,7 @@ type GetEnrolmentRequest struct {
 
 func (x *GetEnrolmentRequest) Reset() {
 	*x = GetEnrolmentRequest{}
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[3]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -317,7 +629,7 @@ func (x *GetEnrolmentRequest) String() string {
 func (*GetEnrolmentRequest) ProtoMessage() {}
 
 func (x *GetEnrolmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[3]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -330,7 +642,7 @@ func (x *GetEnrolmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEnrolmentRequest.ProtoReflect.Descriptor instead.
 func (*GetEnrolmentRequest) Descriptor() ([]byte, []int) {
-	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{3}
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetEnrolmentRequest) GetId() string {
@@ -351,7 +663,7 @@ type GetEnrolmentResponse struct {
 
 func (x *GetEnrolmentResponse) Reset() {
 	*x = GetEnrolmentResponse{}
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[4]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -363,7 +675,7 @@ func (x *GetEnrolmentResponse) String() string {
 func (*GetEnrolmentResponse) ProtoMessage() {}
 
 func (x *GetEnrolmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[4]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -376,7 +688,7 @@ func (x *GetEnrolmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEnrolmentResponse.ProtoReflect.Descriptor instead.
 func (*GetEnrolmentResponse) Descriptor() ([]byte, []int) {
-	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{4}
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetEnrolmentResponse) GetEnrolment() *Enrolment {
@@ -397,7 +709,7 @@ type PauseEnrolmentRequest struct {
 
 func (x *PauseEnrolmentRequest) Reset() {
 	*x = PauseEnrolmentRequest{}
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[5]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +721,7 @@ func (x *PauseEnrolmentRequest) String() string {
 func (*PauseEnrolmentRequest) ProtoMessage() {}
 
 func (x *PauseEnrolmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[5]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +734,7 @@ func (x *PauseEnrolmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseEnrolmentRequest.ProtoReflect.Descriptor instead.
 func (*PauseEnrolmentRequest) Descriptor() ([]byte, []int) {
-	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{5}
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PauseEnrolmentRequest) GetId() string {
@@ -443,7 +755,7 @@ type PauseEnrolmentResponse struct {
 
 func (x *PauseEnrolmentResponse) Reset() {
 	*x = PauseEnrolmentResponse{}
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[6]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +767,7 @@ func (x *PauseEnrolmentResponse) String() string {
 func (*PauseEnrolmentResponse) ProtoMessage() {}
 
 func (x *PauseEnrolmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[6]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +780,7 @@ func (x *PauseEnrolmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseEnrolmentResponse.ProtoReflect.Descriptor instead.
 func (*PauseEnrolmentResponse) Descriptor() ([]byte, []int) {
-	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{6}
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PauseEnrolmentResponse) GetEnrolment() *Enrolment {
@@ -489,7 +801,7 @@ type ResumeEnrolmentRequest struct {
 
 func (x *ResumeEnrolmentRequest) Reset() {
 	*x = ResumeEnrolmentRequest{}
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[7]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +813,7 @@ func (x *ResumeEnrolmentRequest) String() string {
 func (*ResumeEnrolmentRequest) ProtoMessage() {}
 
 func (x *ResumeEnrolmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[7]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +826,7 @@ func (x *ResumeEnrolmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeEnrolmentRequest.ProtoReflect.Descriptor instead.
 func (*ResumeEnrolmentRequest) Descriptor() ([]byte, []int) {
-	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{7}
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ResumeEnrolmentRequest) GetId() string {
@@ -535,7 +847,7 @@ type ResumeEnrolmentResponse struct {
 
 func (x *ResumeEnrolmentResponse) Reset() {
 	*x = ResumeEnrolmentResponse{}
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[8]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +859,7 @@ func (x *ResumeEnrolmentResponse) String() string {
 func (*ResumeEnrolmentResponse) ProtoMessage() {}
 
 func (x *ResumeEnrolmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[8]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +872,7 @@ func (x *ResumeEnrolmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeEnrolmentResponse.ProtoReflect.Descriptor instead.
 func (*ResumeEnrolmentResponse) Descriptor() ([]byte, []int) {
-	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{8}
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ResumeEnrolmentResponse) GetEnrolment() *Enrolment {
@@ -581,7 +893,7 @@ type CancelEnrolmentRequest struct {
 
 func (x *CancelEnrolmentRequest) Reset() {
 	*x = CancelEnrolmentRequest{}
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[9]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -593,7 +905,7 @@ func (x *CancelEnrolmentRequest) String() string {
 func (*CancelEnrolmentRequest) ProtoMessage() {}
 
 func (x *CancelEnrolmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[9]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -606,7 +918,7 @@ func (x *CancelEnrolmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelEnrolmentRequest.ProtoReflect.Descriptor instead.
 func (*CancelEnrolmentRequest) Descriptor() ([]byte, []int) {
-	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{9}
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CancelEnrolmentRequest) GetId() string {
@@ -627,7 +939,7 @@ type CancelEnrolmentResponse struct {
 
 func (x *CancelEnrolmentResponse) Reset() {
 	*x = CancelEnrolmentResponse{}
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[10]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +951,7 @@ func (x *CancelEnrolmentResponse) String() string {
 func (*CancelEnrolmentResponse) ProtoMessage() {}
 
 func (x *CancelEnrolmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[10]
+	mi := &file_playbook_api_v1_enrolment_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +964,7 @@ func (x *CancelEnrolmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelEnrolmentResponse.ProtoReflect.Descriptor instead.
 func (*CancelEnrolmentResponse) Descriptor() ([]byte, []int) {
-	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{10}
+	return file_playbook_api_v1_enrolment_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CancelEnrolmentResponse) GetEnrolment() *Enrolment {
@@ -683,7 +995,31 @@ const file_playbook_api_v1_enrolment_proto_rawDesc = "" +
 	"playbookId\x12\x18\n" +
 	"\acontact\x18\x02 \x01(\tR\acontact\"P\n" +
 	"\x14EnrolContactResponse\x128\n" +
-	"\tenrolment\x18\x01 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment\"%\n" +
+	"\tenrolment\x18\x01 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment\"S\n" +
+	"\x14EnrolContactsRequest\x12\x1f\n" +
+	"\vplaybook_id\x18\x01 \x01(\tR\n" +
+	"playbookId\x12\x1a\n" +
+	"\bcontacts\x18\x02 \x03(\tR\bcontacts\"W\n" +
+	"\x15EnrolContactsResponse\x12>\n" +
+	"\aresults\x18\x01 \x03(\v2$.playbook.api.v1.EnrolContactsResultR\aresults\"\x97\x01\n" +
+	"\x13EnrolContactsResult\x12\x18\n" +
+	"\acontact\x18\x01 \x01(\tR\acontact\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\x05R\x04code\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x128\n" +
+	"\tenrolment\x18\x04 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment\"\xc5\x01\n" +
+	"\x15ListEnrolmentsRequest\x12\x1f\n" +
+	"\vplaybook_id\x18\x01 \x01(\tR\n" +
+	"playbookId\x125\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1f.playbook.api.v1.EnrolmentStateR\x05state\x12\x18\n" +
+	"\acontact\x18\x03 \x01(\tR\acontact\x12\x1b\n" +
+	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\"|\n" +
+	"\x16ListEnrolmentsResponse\x12:\n" +
+	"\n" +
+	"enrolments\x18\x01 \x03(\v2\x1a.playbook.api.v1.EnrolmentR\n" +
+	"enrolments\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"%\n" +
 	"\x13GetEnrolmentRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"P\n" +
 	"\x14GetEnrolmentResponse\x128\n" +
@@ -705,9 +1041,11 @@ const file_playbook_api_v1_enrolment_proto_rawDesc = "" +
 	"\x16ENROLMENT_STATE_ACTIVE\x10\x01\x12\x1a\n" +
 	"\x16ENROLMENT_STATE_PAUSED\x10\x02\x12\x1d\n" +
 	"\x19ENROLMENT_STATE_COMPLETED\x10\x03\x12\x1d\n" +
-	"\x19ENROLMENT_STATE_CANCELLED\x10\x042\xfb\x03\n" +
+	"\x19ENROLMENT_STATE_CANCELLED\x10\x042\xc2\x05\n" +
 	"\x10EnrolmentService\x12[\n" +
-	"\fEnrolContact\x12$.playbook.api.v1.EnrolContactRequest\x1a%.playbook.api.v1.EnrolContactResponse\x12[\n" +
+	"\fEnrolContact\x12$.playbook.api.v1.EnrolContactRequest\x1a%.playbook.api.v1.EnrolContactResponse\x12b\n" +
+	"\rEnrolContacts\x12%.playbook.api.v1.EnrolContactsRequest\x1a&.playbook.api.v1.EnrolContactsResponse(\x010\x01\x12a\n" +
+	"\x0eListEnrolments\x12&.playbook.api.v1.ListEnrolmentsRequest\x1a'.playbook.api.v1.ListEnrolmentsResponse\x12[\n" +
 	"\fGetEnrolment\x12$.playbook.api.v1.GetEnrolmentRequest\x1a%.playbook.api.v1.GetEnrolmentResponse\x12a\n" +
 	"\x0ePauseEnrolment\x12&.playbook.api.v1.PauseEnrolmentRequest\x1a'.playbook.api.v1.PauseEnrolmentResponse\x12d\n" +
 	"\x0fResumeEnrolment\x12'.playbook.api.v1.ResumeEnrolmentRequest\x1a(.playbook.api.v1.ResumeEnrolmentResponse\x12d\n" +
@@ -726,46 +1064,59 @@ func file_playbook_api_v1_enrolment_proto_rawDescGZIP() []byte {
 }
 
 var file_playbook_api_v1_enrolment_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_playbook_api_v1_enrolment_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_playbook_api_v1_enrolment_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_playbook_api_v1_enrolment_proto_goTypes = []any{
 	(EnrolmentState)(0),             // 0: playbook.api.v1.EnrolmentState
 	(*Enrolment)(nil),               // 1: playbook.api.v1.Enrolment
 	(*EnrolContactRequest)(nil),     // 2: playbook.api.v1.EnrolContactRequest
 	(*EnrolContactResponse)(nil),    // 3: playbook.api.v1.EnrolContactResponse
-	(*GetEnrolmentRequest)(nil),     // 4: playbook.api.v1.GetEnrolmentRequest
-	(*GetEnrolmentResponse)(nil),    // 5: playbook.api.v1.GetEnrolmentResponse
-	(*PauseEnrolmentRequest)(nil),   // 6: playbook.api.v1.PauseEnrolmentRequest
-	(*PauseEnrolmentResponse)(nil),  // 7: playbook.api.v1.PauseEnrolmentResponse
-	(*ResumeEnrolmentRequest)(nil),  // 8: playbook.api.v1.ResumeEnrolmentRequest
-	(*ResumeEnrolmentResponse)(nil), // 9: playbook.api.v1.ResumeEnrolmentResponse
-	(*CancelEnrolmentRequest)(nil),  // 10: playbook.api.v1.CancelEnrolmentRequest
-	(*CancelEnrolmentResponse)(nil), // 11: playbook.api.v1.CancelEnrolmentResponse
-	(*timestamppb.Timestamp)(nil),   // 12: google.protobuf.Timestamp
+	(*EnrolContactsRequest)(nil),    // 4: playbook.api.v1.EnrolContactsRequest
+	(*EnrolContactsResponse)(nil),   // 5: playbook.api.v1.EnrolContactsResponse
+	(*EnrolContactsResult)(nil),     // 6: playbook.api.v1.EnrolContactsResult
+	(*ListEnrolmentsRequest)(nil),   // 7: playbook.api.v1.ListEnrolmentsRequest
+	(*ListEnrolmentsResponse)(nil),  // 8: playbook.api.v1.ListEnrolmentsResponse
+	(*GetEnrolmentRequest)(nil),     // 9: playbook.api.v1.GetEnrolmentRequest
+	(*GetEnrolmentResponse)(nil),    // 10: playbook.api.v1.GetEnrolmentResponse
+	(*PauseEnrolmentRequest)(nil),   // 11: playbook.api.v1.PauseEnrolmentRequest
+	(*PauseEnrolmentResponse)(nil),  // 12: playbook.api.v1.PauseEnrolmentResponse
+	(*ResumeEnrolmentRequest)(nil),  // 13: playbook.api.v1.ResumeEnrolmentRequest
+	(*ResumeEnrolmentResponse)(nil), // 14: playbook.api.v1.ResumeEnrolmentResponse
+	(*CancelEnrolmentRequest)(nil),  // 15: playbook.api.v1.CancelEnrolmentRequest
+	(*CancelEnrolmentResponse)(nil), // 16: playbook.api.v1.CancelEnrolmentResponse
+	(*timestamppb.Timestamp)(nil),   // 17: google.protobuf.Timestamp
 }
 var file_playbook_api_v1_enrolment_proto_depIdxs = []int32{
 	0,  // 0: playbook.api.v1.Enrolment.state:type_name -> playbook.api.v1.EnrolmentState
-	12, // 1: playbook.api.v1.Enrolment.due_at:type_name -> google.protobuf.Timestamp
-	12, // 2: playbook.api.v1.Enrolment.created_at:type_name -> google.protobuf.Timestamp
+	17, // 1: playbook.api.v1.Enrolment.due_at:type_name -> google.protobuf.Timestamp
+	17, // 2: playbook.api.v1.Enrolment.created_at:type_name -> google.protobuf.Timestamp
 	1,  // 3: playbook.api.v1.EnrolContactResponse.enrolment:type_name -> playbook.api.v1.Enrolment
-	1,  // 4: playbook.api.v1.GetEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
-	1,  // 5: playbook.api.v1.PauseEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
-	1,  // 6: playbook.api.v1.ResumeEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
-	1,  // 7: playbook.api.v1.CancelEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
-	2,  // 8: playbook.api.v1.EnrolmentService.EnrolContact:input_type -> playbook.api.v1.EnrolContactRequest
-	4,  // 9: playbook.api.v1.EnrolmentService.GetEnrolment:input_type -> playbook.api.v1.GetEnrolmentRequest
-	6,  // 10: playbook.api.v1.EnrolmentService.PauseEnrolment:input_type -> playbook.api.v1.PauseEnrolmentRequest
-	8,  // 11: playbook.api.v1.EnrolmentService.ResumeEnrolment:input_type -> playbook.api.v1.ResumeEnrolmentRequest
-	10, // 12: playbook.api.v1.EnrolmentService.CancelEnrolment:input_type -> playbook.api.v1.CancelEnrolmentRequest
-	3,  // 13: playbook.api.v1.EnrolmentService.EnrolContact:output_type -> playbook.api.v1.EnrolContactResponse
-	5,  // 14: playbook.api.v1.EnrolmentService.GetEnrolment:output_type -> playbook.api.v1.GetEnrolmentResponse
-	7,  // 15: playbook.api.v1.EnrolmentService.PauseEnrolment:output_type -> playbook.api.v1.PauseEnrolmentResponse
-	9,  // 16: playbook.api.v1.EnrolmentService.ResumeEnrolment:output_type -> playbook.api.v1.ResumeEnrolmentResponse
-	11, // 17: playbook.api.v1.EnrolmentService.CancelEnrolment:output_type -> playbook.api.v1.CancelEnrolmentResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	6,  // 4: playbook.api.v1.EnrolContactsResponse.results:type_name -> playbook.api.v1.EnrolContactsResult
+	1,  // 5: playbook.api.v1.EnrolContactsResult.enrolment:type_name -> playbook.api.v1.Enrolment
+	0,  // 6: playbook.api.v1.ListEnrolmentsRequest.state:type_name -> playbook.api.v1.EnrolmentState
+	1,  // 7: playbook.api.v1.ListEnrolmentsResponse.enrolments:type_name -> playbook.api.v1.Enrolment
+	1,  // 8: playbook.api.v1.GetEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	1,  // 9: playbook.api.v1.PauseEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	1,  // 10: playbook.api.v1.ResumeEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	1,  // 11: playbook.api.v1.CancelEnrolmentResponse.enrolment:type_name -> playbook.api.v1.Enrolment
+	2,  // 12: playbook.api.v1.EnrolmentService.EnrolContact:input_type -> playbook.api.v1.EnrolContactRequest
+	4,  // 13: playbook.api.v1.EnrolmentService.EnrolContacts:input_type -> playbook.api.v1.EnrolContactsRequest
+	7,  // 14: playbook.api.v1.EnrolmentService.ListEnrolments:input_type -> playbook.api.v1.ListEnrolmentsRequest
+	9,  // 15: playbook.api.v1.EnrolmentService.GetEnrolment:input_type -> playbook.api.v1.GetEnrolmentRequest
+	11, // 16: playbook.api.v1.EnrolmentService.PauseEnrolment:input_type -> playbook.api.v1.PauseEnrolmentRequest
+	13, // 17: playbook.api.v1.EnrolmentService.ResumeEnrolment:input_type -> playbook.api.v1.ResumeEnrolmentRequest
+	15, // 18: playbook.api.v1.EnrolmentService.CancelEnrolment:input_type -> playbook.api.v1.CancelEnrolmentRequest
+	3,  // 19: playbook.api.v1.EnrolmentService.EnrolContact:output_type -> playbook.api.v1.EnrolContactResponse
+	5,  // 20: playbook.api.v1.EnrolmentService.EnrolContacts:output_type -> playbook.api.v1.EnrolContactsResponse
+	8,  // 21: playbook.api.v1.EnrolmentService.ListEnrolments:output_type -> playbook.api.v1.ListEnrolmentsResponse
+	10, // 22: playbook.api.v1.EnrolmentService.GetEnrolment:output_type -> playbook.api.v1.GetEnrolmentResponse
+	12, // 23: playbook.api.v1.EnrolmentService.PauseEnrolment:output_type -> playbook.api.v1.PauseEnrolmentResponse
+	14, // 24: playbook.api.v1.EnrolmentService.ResumeEnrolment:output_type -> playbook.api.v1.ResumeEnrolmentResponse
+	16, // 25: playbook.api.v1.EnrolmentService.CancelEnrolment:output_type -> playbook.api.v1.CancelEnrolmentResponse
+	19, // [19:26] is the sub-list for method output_type
+	12, // [12:19] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_playbook_api_v1_enrolment_proto_init() }
@@ -779,7 +1130,7 @@ func file_playbook_api_v1_enrolment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_playbook_api_v1_enrolment_proto_rawDesc), len(file_playbook_api_v1_enrolment_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,6 +20,8 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	EnrolmentService_EnrolContact_FullMethodName    = "/playbook.api.v1.EnrolmentService/EnrolContact"
+	EnrolmentService_EnrolContacts_FullMethodName   = "/playbook.api.v1.EnrolmentService/EnrolContacts"
+	EnrolmentService_ListEnrolments_FullMethodName  = "/playbook.api.v1.EnrolmentService/ListEnrolments"
 	EnrolmentService_GetEnrolment_FullMethodName    = "/playbook.api.v1.EnrolmentService/GetEnrolment"
 	EnrolmentService_PauseEnrolment_FullMethodName  = "/playbook.api.v1.EnrolmentService/PauseEnrolment"
 	EnrolmentService_ResumeEnrolment_FullMethodName = "/playbook.api.v1.EnrolmentService/ResumeEnrolment"
@@ -37,6 +39,18 @@ type EnrolmentServiceClient interface {
 	// with ALREADY_EXISTS when the contact has a live enrolment in it, and with
 	// ABORTED when the playbook changed meanwhile.
 	EnrolContact(ctx context.Context, in *EnrolContactRequest, opts ...grpc.CallOption) (*EnrolContactResponse, error)
+	// EnrolContacts puts many contacts at the first step of an active playbook. Each
+	// request is answered by a response as soon as its contacts are stored, with a
+	// result for each of them in the same order; a contact that is refused does not
+	// keep the others out. What was answered stays, however the call ends: when it is
+	// cut off, send again what was not answered, and those that were stored are
+	// refused with ALREADY_EXISTS. Fails with INVALID_ARGUMENT, NOT_FOUND,
+	// FAILED_PRECONDITION and ABORTED as EnrolContact does, and with
+	// INVALID_ARGUMENT after 10,000 contacts.
+	EnrolContacts(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EnrolContactsRequest, EnrolContactsResponse], error)
+	// ListEnrolments returns the enrolments in a playbook in pages, the newest first.
+	// Fails with INVALID_ARGUMENT and with NOT_FOUND.
+	ListEnrolments(ctx context.Context, in *ListEnrolmentsRequest, opts ...grpc.CallOption) (*ListEnrolmentsResponse, error)
 	// GetEnrolment returns one enrolment. Fails with NOT_FOUND.
 	GetEnrolment(ctx context.Context, in *GetEnrolmentRequest, opts ...grpc.CallOption) (*GetEnrolmentResponse, error)
 	// PauseEnrolment holds an active enrolment. It changes nothing when the
@@ -63,6 +77,29 @@ func (c *enrolmentServiceClient) EnrolContact(ctx context.Context, in *EnrolCont
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EnrolContactResponse)
 	err := c.cc.Invoke(ctx, EnrolmentService_EnrolContact_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *enrolmentServiceClient) EnrolContacts(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EnrolContactsRequest, EnrolContactsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EnrolmentService_ServiceDesc.Streams[0], EnrolmentService_EnrolContacts_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[EnrolContactsRequest, EnrolContactsResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EnrolmentService_EnrolContactsClient = grpc.BidiStreamingClient[EnrolContactsRequest, EnrolContactsResponse]
+
+func (c *enrolmentServiceClient) ListEnrolments(ctx context.Context, in *ListEnrolmentsRequest, opts ...grpc.CallOption) (*ListEnrolmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEnrolmentsResponse)
+	err := c.cc.Invoke(ctx, EnrolmentService_ListEnrolments_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +157,18 @@ type EnrolmentServiceServer interface {
 	// with ALREADY_EXISTS when the contact has a live enrolment in it, and with
 	// ABORTED when the playbook changed meanwhile.
 	EnrolContact(context.Context, *EnrolContactRequest) (*EnrolContactResponse, error)
+	// EnrolContacts puts many contacts at the first step of an active playbook. Each
+	// request is answered by a response as soon as its contacts are stored, with a
+	// result for each of them in the same order; a contact that is refused does not
+	// keep the others out. What was answered stays, however the call ends: when it is
+	// cut off, send again what was not answered, and those that were stored are
+	// refused with ALREADY_EXISTS. Fails with INVALID_ARGUMENT, NOT_FOUND,
+	// FAILED_PRECONDITION and ABORTED as EnrolContact does, and with
+	// INVALID_ARGUMENT after 10,000 contacts.
+	EnrolContacts(grpc.BidiStreamingServer[EnrolContactsRequest, EnrolContactsResponse]) error
+	// ListEnrolments returns the enrolments in a playbook in pages, the newest first.
+	// Fails with INVALID_ARGUMENT and with NOT_FOUND.
+	ListEnrolments(context.Context, *ListEnrolmentsRequest) (*ListEnrolmentsResponse, error)
 	// GetEnrolment returns one enrolment. Fails with NOT_FOUND.
 	GetEnrolment(context.Context, *GetEnrolmentRequest) (*GetEnrolmentResponse, error)
 	// PauseEnrolment holds an active enrolment. It changes nothing when the
@@ -144,6 +193,12 @@ type UnimplementedEnrolmentServiceServer struct{}
 
 func (UnimplementedEnrolmentServiceServer) EnrolContact(context.Context, *EnrolContactRequest) (*EnrolContactResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EnrolContact not implemented")
+}
+func (UnimplementedEnrolmentServiceServer) EnrolContacts(grpc.BidiStreamingServer[EnrolContactsRequest, EnrolContactsResponse]) error {
+	return status.Error(codes.Unimplemented, "method EnrolContacts not implemented")
+}
+func (UnimplementedEnrolmentServiceServer) ListEnrolments(context.Context, *ListEnrolmentsRequest) (*ListEnrolmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListEnrolments not implemented")
 }
 func (UnimplementedEnrolmentServiceServer) GetEnrolment(context.Context, *GetEnrolmentRequest) (*GetEnrolmentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetEnrolment not implemented")
@@ -192,6 +247,31 @@ func _EnrolmentService_EnrolContact_Handler(srv interface{}, ctx context.Context
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(EnrolmentServiceServer).EnrolContact(ctx, req.(*EnrolContactRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EnrolmentService_EnrolContacts_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(EnrolmentServiceServer).EnrolContacts(&grpc.GenericServerStream[EnrolContactsRequest, EnrolContactsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EnrolmentService_EnrolContactsServer = grpc.BidiStreamingServer[EnrolContactsRequest, EnrolContactsResponse]
+
+func _EnrolmentService_ListEnrolments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEnrolmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EnrolmentServiceServer).ListEnrolments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EnrolmentService_ListEnrolments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EnrolmentServiceServer).ListEnrolments(ctx, req.(*ListEnrolmentsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -280,6 +360,10 @@ var EnrolmentService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _EnrolmentService_EnrolContact_Handler,
 		},
 		{
+			MethodName: "ListEnrolments",
+			Handler:    _EnrolmentService_ListEnrolments_Handler,
+		},
+		{
 			MethodName: "GetEnrolment",
 			Handler:    _EnrolmentService_GetEnrolment_Handler,
 		},
@@ -296,6 +380,13 @@ var EnrolmentService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _EnrolmentService_CancelEnrolment_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "EnrolContacts",
+			Handler:       _EnrolmentService_EnrolContacts_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "playbook/api/v1/enrolment.proto",
 }

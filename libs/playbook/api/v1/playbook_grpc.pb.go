@@ -36,6 +36,12 @@ const (
 //
 // PlaybookService keeps playbooks: ordered steps that walk a contact through a
 // sales process.
+//
+// Every call to this service and to its siblings is about one workspace, which the
+// metadata key "workspace" names: a DNS label. A call fails with INVALID_ARGUMENT
+// where it is missing or malformed, and, with mutual TLS, with PERMISSION_DENIED
+// where the client's certificate does not name the workspace, by a URI such as
+// workspace:acme, or workspace:* for all. Nothing of other workspaces is ever seen.
 type PlaybookServiceClient interface {
 	// CreatePlaybook stores a new playbook as a draft. Fails with
 	// INVALID_ARGUMENT and one BadRequest field violation per mistake.
@@ -50,10 +56,12 @@ type PlaybookServiceClient interface {
 	// archived, and with ABORTED when somebody else changed it meanwhile.
 	ActivatePlaybook(ctx context.Context, in *ActivatePlaybookRequest, opts ...grpc.CallOption) (*ActivatePlaybookResponse, error)
 	// UpdatePlaybook changes the fields that the mask names. It changes nothing
-	// when they have these values already, so a retry is safe. Fails with
-	// INVALID_ARGUMENT, with NOT_FOUND, with FAILED_PRECONDITION when the playbook
-	// is archived or its steps would change and it is not a draft, and with ABORTED
-	// when it is not at the expected revision or somebody else changed it meanwhile.
+	// when they have these values already, so a retry is safe. Contacts that are on
+	// their way go on with the steps of the revision that they were enrolled in.
+	// Fails with INVALID_ARGUMENT, with NOT_FOUND, with FAILED_PRECONDITION when the
+	// playbook is archived, or is active and would have no step any more, and with
+	// ABORTED when it is not at the expected revision or somebody else changed it
+	// meanwhile.
 	UpdatePlaybook(ctx context.Context, in *UpdatePlaybookRequest, opts ...grpc.CallOption) (*UpdatePlaybookResponse, error)
 	// ArchivePlaybook keeps an active playbook for the record: contacts cannot be
 	// enrolled any more, those that are go on. It changes nothing when the playbook
@@ -136,6 +144,12 @@ func (c *playbookServiceClient) ArchivePlaybook(ctx context.Context, in *Archive
 //
 // PlaybookService keeps playbooks: ordered steps that walk a contact through a
 // sales process.
+//
+// Every call to this service and to its siblings is about one workspace, which the
+// metadata key "workspace" names: a DNS label. A call fails with INVALID_ARGUMENT
+// where it is missing or malformed, and, with mutual TLS, with PERMISSION_DENIED
+// where the client's certificate does not name the workspace, by a URI such as
+// workspace:acme, or workspace:* for all. Nothing of other workspaces is ever seen.
 type PlaybookServiceServer interface {
 	// CreatePlaybook stores a new playbook as a draft. Fails with
 	// INVALID_ARGUMENT and one BadRequest field violation per mistake.
@@ -150,10 +164,12 @@ type PlaybookServiceServer interface {
 	// archived, and with ABORTED when somebody else changed it meanwhile.
 	ActivatePlaybook(context.Context, *ActivatePlaybookRequest) (*ActivatePlaybookResponse, error)
 	// UpdatePlaybook changes the fields that the mask names. It changes nothing
-	// when they have these values already, so a retry is safe. Fails with
-	// INVALID_ARGUMENT, with NOT_FOUND, with FAILED_PRECONDITION when the playbook
-	// is archived or its steps would change and it is not a draft, and with ABORTED
-	// when it is not at the expected revision or somebody else changed it meanwhile.
+	// when they have these values already, so a retry is safe. Contacts that are on
+	// their way go on with the steps of the revision that they were enrolled in.
+	// Fails with INVALID_ARGUMENT, with NOT_FOUND, with FAILED_PRECONDITION when the
+	// playbook is archived, or is active and would have no step any more, and with
+	// ABORTED when it is not at the expected revision or somebody else changed it
+	// meanwhile.
 	UpdatePlaybook(context.Context, *UpdatePlaybookRequest) (*UpdatePlaybookResponse, error)
 	// ArchivePlaybook keeps an active playbook for the record: contacts cannot be
 	// enrolled any more, those that are go on. It changes nothing when the playbook

@@ -7,65 +7,97 @@ import (
 	"fmt"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 )
 
+// enrolmentColumns is in the order that scanEnrolment reads.
 const enrolmentColumns = `id, playbook_id, playbook_revision, contact, state, current_step, due_at, created_at`
 
 // CreateEnrolment stores a new enrolment. Fails with AlreadyExists, NotFound and
 // Conflict, see usecase.EnrolmentStore.
-func (s *Store) CreateEnrolment(ctx context.Context, enrolment domain.Enrolment) error {
-	limited, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
-	// FOR SHARE holds the playbook at this revision until the enrolment is
-	// committed: nobody can archive it between the two.
-	result, err := s.db.ExecContext(limited,
-		`INSERT INTO enrolments (`+enrolmentColumns+`)
-		 SELECT $1, id, revision, $4, $5, $6, $7, $8 FROM playbooks WHERE id = $2 AND revision = $3 FOR SHARE`,
-		enrolment.ID, enrolment.PlaybookID, enrolment.PlaybookRevision, enrolment.Contact, string(enrolment.State),
-		enrolment.CurrentStep, enrolment.DueAt, enrolment.CreatedAt)
+func (s *Store) CreateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment domain.Enrolment) error {
+	var result sql.Result
+	err := s.do(ctx, workspace, func(ctx context.Context) (err error) {
+		// FOR SHARE holds the playbook at this revision until the enrolment is
+		// committed: nobody can archive it between the two.
+		result, err = s.db.ExecContext(ctx,
+			`INSERT INTO enrolments (workspace, `+enrolmentColumns+`)
+			 SELECT workspace, $2, id, revision, $5, $6, $7, $8, $9 FROM playbooks
+			 WHERE workspace = $1 AND id = $3 AND revision = $4 FOR SHARE`,
+			string(workspace), enrolment.ID, enrolment.PlaybookID, enrolment.PlaybookRevision, enrolment.Contact, string(enrolment.State),
+			enrolment.CurrentStep, enrolment.DueAt, enrolment.CreatedAt)
+		return err
+	})
 	switch constraint(err) {
 	case "":
 	case "enrolments_one_live":
-		return domain.Errorf(domain.AlreadyExists, "contact %q has a live enrolment in playbook %s already",
-			enrolment.Contact, enrolment.PlaybookID)
+		return domain.AlreadyEnrolled(enrolment.Contact, enrolment.PlaybookID)
 	default:
 		return domain.Errorf(domain.AlreadyExists, "enrolment %s exists already", enrolment.ID)
 	}
 	if err != nil {
-		return fmt.Errorf("inserting an enrolment: %w", translate(ctx, err))
+		return fmt.Errorf("inserting an enrolment: %w", err)
 	}
-	return s.changed(ctx, result, enrolment.PlaybookID, enrolment.PlaybookRevision)
+	return s.changed(ctx, workspace, result, enrolment.PlaybookID, enrolment.PlaybookRevision)
 }
 
 // Enrolment returns an enrolment by its ID. Fails with NotFound.
-func (s *Store) Enrolment(ctx context.Context, id string) (domain.Enrolment, error) {
-	limited, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
+func (s *Store) Enrolment(ctx context.Context, workspace domain.Workspace, id string) (domain.Enrolment, error) {
 	var enrolment domain.Enrolment
-	var state string
-	err := s.db.QueryRowContext(limited, `SELECT `+enrolmentColumns+` FROM enrolments WHERE id = $1`, id).Scan(
-		&enrolment.ID, &enrolment.PlaybookID, &enrolment.PlaybookRevision, &enrolment.Contact, &state,
-		&enrolment.CurrentStep, &enrolment.DueAt, &enrolment.CreatedAt)
+	err := s.do(ctx, workspace, func(ctx context.Context) (err error) {
+		enrolment, err = scanEnrolment(s.db.QueryRowContext(ctx,
+			`SELECT `+enrolmentColumns+` FROM enrolments WHERE workspace = $1 AND id = $2`, string(workspace), id))
+		return err
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Enrolment{}, domain.Errorf(domain.NotFound, "there is no enrolment %s", id)
 	}
 	if err != nil {
-		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", translate(ctx, err))
+		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", err)
 	}
-	enrolment.State = domain.EnrolmentState(state)
 	return enrolment, nil
+}
+
+// Enrolments returns up to limit enrolments after a position, the newest first.
+func (s *Store) Enrolments(ctx context.Context, workspace domain.Workspace, filter usecase.EnrolmentFilter, after *usecase.Position, limit int) ([]domain.Enrolment, error) {
+	query := `SELECT ` + enrolmentColumns + ` FROM enrolments WHERE workspace = $1 AND playbook_id = $2`
+	args := []any{string(workspace), filter.PlaybookID, limit}
+	if filter.State != "" {
+		args = append(args, string(filter.State))
+		query += fmt.Sprintf(` AND state = $%d`, len(args))
+	}
+	if filter.Contact != "" {
+		args = append(args, filter.Contact)
+		query += fmt.Sprintf(` AND contact = $%d`, len(args))
+	}
+	if after != nil {
+		args = append(args, after.CreatedAt, after.ID)
+		query += fmt.Sprintf(` AND (created_at, id) < ($%d, $%d)`, len(args)-1, len(args))
+	}
+	var enrolments []domain.Enrolment
+	err := s.do(ctx, workspace, func(ctx context.Context) (err error) {
+		enrolments, err = collect(ctx, s.db, scanEnrolment, query+` ORDER BY created_at DESC, id DESC LIMIT $3`, args...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("selecting enrolments: %w", err)
+	}
+	return enrolments, nil
 }
 
 // UpdateEnrolment replaces an enrolment. Fails with NotFound and Conflict, see
 // usecase.EnrolmentStore.
-func (s *Store) UpdateEnrolment(ctx context.Context, enrolment, from domain.Enrolment) error {
-	limited, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
-	result, err := s.db.ExecContext(limited,
-		`UPDATE enrolments SET state = $4, current_step = $5, due_at = $6 WHERE id = $1 AND state = $2 AND current_step = $3`,
-		enrolment.ID, string(from.State), from.CurrentStep, string(enrolment.State), enrolment.CurrentStep, enrolment.DueAt)
+func (s *Store) UpdateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment, from domain.Enrolment) error {
+	var result sql.Result
+	err := s.do(ctx, workspace, func(ctx context.Context) (err error) {
+		result, err = s.db.ExecContext(ctx,
+			`UPDATE enrolments SET state = $5, current_step = $6, due_at = $7
+			 WHERE workspace = $1 AND id = $2 AND state = $3 AND current_step = $4`,
+			string(workspace), enrolment.ID, string(from.State), from.CurrentStep, string(enrolment.State), enrolment.CurrentStep, enrolment.DueAt)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("updating an enrolment: %w", translate(ctx, err))
+		return fmt.Errorf("updating an enrolment: %w", err)
 	}
 	count, err := result.RowsAffected()
 	if err != nil {
@@ -74,8 +106,17 @@ func (s *Store) UpdateEnrolment(ctx context.Context, enrolment, from domain.Enro
 	if count > 0 {
 		return nil
 	}
-	if _, err := s.Enrolment(ctx, enrolment.ID); err != nil {
+	if _, err := s.Enrolment(ctx, workspace, enrolment.ID); err != nil {
 		return err
 	}
 	return domain.Errorf(domain.Conflict, "enrolment %s was moved meanwhile", enrolment.ID)
+}
+
+func scanEnrolment(row scanner) (domain.Enrolment, error) {
+	var enrolment domain.Enrolment
+	var state string
+	err := row.Scan(&enrolment.ID, &enrolment.PlaybookID, &enrolment.PlaybookRevision, &enrolment.Contact, &state,
+		&enrolment.CurrentStep, &enrolment.DueAt, &enrolment.CreatedAt)
+	enrolment.State = domain.EnrolmentState(state)
+	return enrolment, err
 }

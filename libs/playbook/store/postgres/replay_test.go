@@ -222,7 +222,7 @@ func TestOldServersNoticeChanges(t *testing.T) {
 		{"harmless changes", `ALTER TABLE playbooks ADD COLUMN owner text;
 			ALTER TABLE enrolments ADD COLUMN attempts integer NOT NULL DEFAULT 0;
 			CREATE INDEX enrolments_by_due_at ON enrolments (due_at);
-			CREATE TABLE owners (id uuid PRIMARY KEY, playbook_id uuid REFERENCES playbooks (id));
+			CREATE TABLE owners (id uuid PRIMARY KEY, workspace text, playbook_id uuid, FOREIGN KEY (workspace, playbook_id) REFERENCES playbooks (workspace, id));
 			ALTER TABLE playbooks DROP CONSTRAINT playbooks_state_check;
 			INSERT INTO soketsugo_migrations (version, name, checksum) VALUES (9999, '9999_later.sql', '')`, nil},
 	} {

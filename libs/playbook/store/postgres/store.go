@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"runtime"
 	"strings"
@@ -26,6 +27,10 @@ const (
 	// closeTimeout is how long closing may take.
 	closeTimeout = time.Second
 	closePoll    = time.Millisecond
+	// maxAttempts and firstPause bound how often, and after which pause at first,
+	// something runs again that the server gave up because of others.
+	maxAttempts = 5
+	firstPause  = 10 * time.Millisecond
 	// cancelGrace is how long a cancelled statement may take to end before its
 	// connection is dropped. It is short, because callers wait for it.
 	cancelGrace = 500 * time.Millisecond
@@ -75,6 +80,42 @@ func defaults() pgsql.Config {
 			MaxConnIdleTime:       connIdleTime,
 		},
 	}
+}
+
+// workspaceSetting is what the policies of row-level security read.
+const workspaceSetting = "playbook.workspace"
+
+// do runs f for a workspace: within the store's patience, with the setting that the
+// policies read, and again where the server gave it up because of others. What f
+// does on the database it must do with the context that it gets, in one statement
+// or one transaction, and afresh each time. The error has its kind.
+func (s *Store) do(ctx context.Context, workspace domain.Workspace, f func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(pgsql.WithLocal(ctx, workspaceSetting, string(workspace)), s.patience)
+	defer cancel()
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		err := f(limited)
+		if !gaveUp(err) {
+			return translate(ctx, err)
+		}
+		if attempt == maxAttempts {
+			return &domain.Error{Kind: domain.Conflict, Message: "too many others change the same thing", Cause: err}
+		}
+		select {
+		// By chance, so that those who got into each other's way do not meet again.
+		case <-time.After(pause/2 + rand.N(pause)):
+			pause *= 2
+		case <-limited.Done():
+			return translate(ctx, limited.Err())
+		}
+	}
+}
+
+// gaveUp says whether the server undid something, not because of what it was but
+// because of what others did at the same time.
+func gaveUp(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (refused.Code == serializationFailure || refused.Code == deadlockDetected)
 }
 
 // Close gives all connections back. It waits for those in use, but not for long:
@@ -134,8 +175,13 @@ func (s *Store) Pool() (open, inUse, most int, waits int64) {
 	return stats.OpenConnections, stats.InUse, stats.MaxOpenConnections, stats.WaitCount
 }
 
-// undefinedTable is the error code of PostgreSQL for a table that does not exist.
-const undefinedTable = "42P01"
+// Codes of PostgreSQL's errors.
+const (
+	undefinedTable       = "42P01"
+	uniqueViolation      = "23505"
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+)
 
 // unavailable says that the database cannot be used for now, whatever the
 // cause.
@@ -172,7 +218,7 @@ func translate(ctx context.Context, err error) error {
 // an empty string.
 func constraint(err error) string {
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code == "23505" {
+	if errors.As(err, &refused) && refused.Code == uniqueViolation {
 		return refused.ConstraintName
 	}
 	return ""

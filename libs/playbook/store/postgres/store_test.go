@@ -40,7 +40,10 @@ func migrate(ctx context.Context, databaseURL string) error {
 	if err != nil {
 		return err
 	}
-	_, err = migrator.Up(ctx, migration.Newest)
+	if _, err = migrator.Up(ctx, migration.Newest); err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, makeRoles)
 	return err
 }
 
@@ -90,7 +93,7 @@ func TestUnavailable(t *testing.T) {
 	if err := store.CheckSchema(t.Context()); domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("Check: got kind %v (%v), want %v", domain.KindOf(err), err, domain.Unavailable)
 	}
-	if _, err := store.Playbook(t.Context(), "0190b0a4-7c3e-7b1a-8f1e-000000000000"); domain.KindOf(err) != domain.Unavailable {
+	if _, err := store.Playbook(t.Context(), workspace, "0190b0a4-7c3e-7b1a-8f1e-000000000000"); domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("Playbook: got kind %v (%v), want %v", domain.KindOf(err), err, domain.Unavailable)
 	}
 }
@@ -139,6 +142,7 @@ func open(t *testing.T, databaseURL string) *postgres.Store {
 }
 
 const (
+	workspace   = "acme"
 	playbookID  = "0190b0a4-7c3e-7b1a-8f1e-000000000001"
 	enrolmentID = "0190b0a4-7c3e-7b1a-8f1e-000000000002"
 )
@@ -152,7 +156,7 @@ func createActive(t *testing.T, store *postgres.Store) domain.Playbook {
 	if playbook, err = playbook.Activate(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.CreatePlaybook(t.Context(), playbook); err != nil {
+	if err := store.CreatePlaybook(t.Context(), workspace, playbook); err != nil {
 		t.Fatal(err)
 	}
 	return playbook
@@ -171,7 +175,7 @@ func TestEnrolmentDuringUpdate(t *testing.T) {
 	other := connect(t, databaseURL)
 	run(t, other, "BEGIN; UPDATE playbooks SET state = 'ARCHIVED', revision = revision + 1")
 	enrolled := make(chan error, 1)
-	go func() { enrolled <- store.CreateEnrolment(t.Context(), enrolment) }()
+	go func() { enrolled <- store.CreateEnrolment(t.Context(), workspace, enrolment) }()
 	select {
 	case err := <-enrolled:
 		t.Errorf("CreateEnrolment did not wait: %v", err)
@@ -211,7 +215,7 @@ func TestInterruptedStatement(t *testing.T) {
 			defer cancel()
 			read := make(chan error, 1)
 			go func() {
-				_, err := store.Playbook(ctx, playbook.ID)
+				_, err := store.Playbook(ctx, workspace, playbook.ID)
 				read <- err
 			}()
 			time.Sleep(300 * time.Millisecond)

@@ -12,36 +12,47 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
-// playbookColumns is in the order that scanPlaybook reads.
-const playbookColumns = `id, name, description, steps, state, revision, created_at, updated_at`
+const (
+	// playbookColumns is in the order that scanPlaybook reads.
+	playbookColumns = `id, name, description, steps, state, revision, created_at, updated_at`
+	// keepSteps belongs to every change of a playbook: the steps of each revision are
+	// kept for those who are enrolled in it.
+	keepSteps = `INSERT INTO playbook_revisions (workspace, playbook_id, revision, steps) VALUES (?, ?, ?, ?)`
+)
 
 // CreatePlaybook stores a new playbook. Fails with AlreadyExists when its ID is
 // taken.
-func (s *Store) CreatePlaybook(ctx context.Context, playbook domain.Playbook) error {
-	limited, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
+func (s *Store) CreatePlaybook(ctx context.Context, workspace domain.Workspace, playbook domain.Playbook) error {
 	steps, err := stepjson.Encode(playbook.Steps)
 	if err != nil {
 		return err
 	}
-	_, err = s.db.ExecContext(limited,
-		`INSERT INTO playbooks (`+playbookColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		playbook.ID, playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
-		micros(playbook.CreatedAt), micros(playbook.UpdatedAt))
+	err = s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx,
+			`INSERT INTO playbooks (workspace, `+playbookColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			string(workspace), playbook.ID, playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
+			micros(playbook.CreatedAt), micros(playbook.UpdatedAt))
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, keepSteps, string(workspace), playbook.ID, playbook.Revision, steps)
+		return err
+	})
 	if violates(err, codes.SQLITE_CONSTRAINT_PRIMARYKEY) {
 		return domain.Errorf(domain.AlreadyExists, "playbook %s exists already", playbook.ID)
 	}
 	if err != nil {
-		return fmt.Errorf("inserting a playbook: %w", translate(ctx, err))
+		return fmt.Errorf("inserting a playbook: %w", err)
 	}
 	return nil
 }
 
 // Playbook returns a playbook by its ID. Fails with NotFound.
-func (s *Store) Playbook(ctx context.Context, id string) (domain.Playbook, error) {
+func (s *Store) Playbook(ctx context.Context, workspace domain.Workspace, id string) (domain.Playbook, error) {
 	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	playbook, err := scanPlaybook(s.db.QueryRowContext(limited, `SELECT `+playbookColumns+` FROM playbooks WHERE id = ?`, id))
+	playbook, err := scanPlaybook(s.db.QueryRowContext(limited,
+		`SELECT `+playbookColumns+` FROM playbooks WHERE workspace = ? AND id = ?`, string(workspace), id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return domain.Playbook{}, domain.Errorf(domain.NotFound, "there is no playbook %s", id)
 	}
@@ -52,29 +63,17 @@ func (s *Store) Playbook(ctx context.Context, id string) (domain.Playbook, error
 }
 
 // Playbooks returns up to limit playbooks after a position, the newest first.
-func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit int) ([]domain.Playbook, error) {
+func (s *Store) Playbooks(ctx context.Context, workspace domain.Workspace, after *usecase.Position, limit int) ([]domain.Playbook, error) {
 	limited, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	query := `SELECT ` + playbookColumns + ` FROM playbooks`
-	var args []any
+	query := `SELECT ` + playbookColumns + ` FROM playbooks WHERE workspace = ?`
+	args := []any{string(workspace)}
 	if after != nil {
-		query += ` WHERE (created_at, id) < (?, ?)`
+		query += ` AND (created_at, id) < (?, ?)`
 		args = append(args, micros(after.CreatedAt), after.ID)
 	}
-	rows, err := s.db.QueryContext(limited, query+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limit)...)
+	playbooks, err := collect(limited, s.db, scanPlaybook, query+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limit)...)
 	if err != nil {
-		return nil, fmt.Errorf("selecting playbooks: %w", translate(ctx, err))
-	}
-	defer rows.Close()
-	var playbooks []domain.Playbook
-	for rows.Next() {
-		playbook, err := scanPlaybook(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading a playbook: %w", translate(ctx, err))
-		}
-		playbooks = append(playbooks, playbook)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("selecting playbooks: %w", translate(ctx, err))
 	}
 	return playbooks, nil
@@ -82,27 +81,52 @@ func (s *Store) Playbooks(ctx context.Context, after *usecase.Position, limit in
 
 // UpdatePlaybook replaces the playbook with the same ID at revision from. Fails
 // with NotFound and Conflict.
-func (s *Store) UpdatePlaybook(ctx context.Context, playbook domain.Playbook, from int64) error {
-	limited, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
+func (s *Store) UpdatePlaybook(ctx context.Context, workspace domain.Workspace, playbook domain.Playbook, from int64) error {
 	steps, err := stepjson.Encode(playbook.Steps)
 	if err != nil {
 		return err
 	}
-	result, err := s.db.ExecContext(limited,
-		`UPDATE playbooks SET name = ?, description = ?, steps = ?, state = ?, revision = ?, updated_at = ?
-		 WHERE id = ? AND revision = ?`,
-		playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
-		micros(playbook.UpdatedAt), playbook.ID, from)
+	var result sql.Result
+	err = s.transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		result, err = tx.ExecContext(ctx,
+			`UPDATE playbooks SET name = ?, description = ?, steps = ?, state = ?, revision = ?, updated_at = ?
+			 WHERE workspace = ? AND id = ? AND revision = ?`,
+			playbook.Name, playbook.Description, steps, string(playbook.State), playbook.Revision,
+			micros(playbook.UpdatedAt), string(workspace), playbook.ID, from)
+		if err != nil {
+			return err
+		}
+		if count, err := result.RowsAffected(); err != nil || count == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, keepSteps, string(workspace), playbook.ID, playbook.Revision, steps)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("updating a playbook: %w", translate(ctx, err))
+		return fmt.Errorf("updating a playbook: %w", err)
 	}
-	return s.changed(ctx, result, playbook.ID, from)
+	return s.changed(ctx, workspace, result, playbook.ID, from)
+}
+
+// Steps returns the steps that a playbook had at a revision. Fails with NotFound.
+func (s *Store) Steps(ctx context.Context, workspace domain.Workspace, playbookID string, revision int64) ([]domain.Step, error) {
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var steps string
+	err := s.db.QueryRowContext(limited, `SELECT steps FROM playbook_revisions WHERE workspace = ? AND playbook_id = ? AND revision = ?`,
+		string(workspace), playbookID, revision).Scan(&steps)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, domain.Errorf(domain.NotFound, "there is no revision %d of a playbook %s", revision, playbookID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("selecting steps: %w", translate(ctx, err))
+	}
+	return stepjson.Decode(steps)
 }
 
 // changed returns nil when a statement changed a row, and otherwise says why no
 // playbook had this ID and revision.
-func (s *Store) changed(ctx context.Context, result sql.Result, id string, revision int64) error {
+func (s *Store) changed(ctx context.Context, workspace domain.Workspace, result sql.Result, id string, revision int64) error {
 	count, err := result.RowsAffected()
 	if err != nil {
 		return fmt.Errorf("counting changed rows: %w", err)
@@ -110,13 +134,13 @@ func (s *Store) changed(ctx context.Context, result sql.Result, id string, revis
 	if count > 0 {
 		return nil
 	}
-	if _, err := s.Playbook(ctx, id); err != nil {
+	if _, err := s.Playbook(ctx, workspace, id); err != nil {
 		return err
 	}
 	return domain.Errorf(domain.Conflict, "playbook %s is not at revision %d any more", id, revision)
 }
 
-func scanPlaybook(row interface{ Scan(...any) error }) (domain.Playbook, error) {
+func scanPlaybook(row scanner) (domain.Playbook, error) {
 	var playbook domain.Playbook
 	var steps, state string
 	var created, updated int64

@@ -42,6 +42,9 @@ func Open(path string) (*Store, error) {
 			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 			"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
 		},
+		// A transaction that reads first and then waits to write would fail where
+		// somebody else wrote in between; one that waits at its beginning does not.
+		"_txlock": {"immediate"},
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+options.Encode())
 	if err != nil {
@@ -83,6 +86,22 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 func (s *Store) Pool() (open, inUse, most int, waits int64) {
 	stats := s.db.Stats()
 	return stats.OpenConnections, stats.InUse, stats.MaxOpenConnections, stats.WaitCount
+}
+
+// transact runs f in a transaction, in which nobody else writes. Waiting for others
+// is all that it takes: SQLite has no failures that a repetition would heal.
+func (s *Store) transact(ctx context.Context, f func(ctx context.Context, tx *sql.Tx) error) error {
+	limited, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	tx, err := s.db.BeginTx(limited, nil)
+	if err != nil {
+		return translate(ctx, err)
+	}
+	defer func() { _ = tx.Rollback() }() // it does nothing after a commit
+	if err := f(limited, tx); err != nil {
+		return translate(ctx, err)
+	}
+	return translate(ctx, tx.Commit())
 }
 
 // translate gives an error from the driver its kind. The context is the

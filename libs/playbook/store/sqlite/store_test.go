@@ -27,6 +27,9 @@ func open(t *testing.T) storetest.Store {
 // The store does what every store must do.
 func TestConformance(t *testing.T) { storetest.Run(t, open) }
 
+// A crowd is no problem.
+func TestCrowd(t *testing.T) { storetest.Crowd(t, open) }
+
 // locked returns a store on a file that another process is writing to until the
 // returned function is called.
 func locked(t *testing.T) (storetest.Store, func()) {
@@ -52,13 +55,15 @@ func locked(t *testing.T) (storetest.Store, func()) {
 	return store, func() { _ = transaction.Rollback() }
 }
 
+const workspace = "acme"
+
 func create(t *testing.T, store storetest.Store) error {
 	t.Helper()
 	playbook, err := domain.NewPlaybook("0190b0a4-7c3e-7b1a-8f1e-000000000001", domain.Draft{Name: "n"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store.CreatePlaybook(t.Context(), playbook)
+	return store.CreatePlaybook(t.Context(), workspace, playbook)
 }
 
 // A writer waits for another one.

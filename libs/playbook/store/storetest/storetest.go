@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"Update", update},
 		{"UpdateConflict", updateConflict},
 		{"ConcurrentUpdate", concurrentUpdate},
+		{"Steps", steps},
 		{"Pages", pages},
 		{"PagesAtTheEdges", pagesAtTheEdges},
 		{"EnrolmentRoundTrip", enrolmentRoundTrip},
@@ -47,11 +48,22 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"OneLiveEnrolment", oneLiveEnrolment},
 		{"ConcurrentEnrolment", concurrentEnrolment},
 		{"EnrolmentInChangedPlaybook", enrolmentInChangedPlaybook},
+		{"Bulk", bulk},
+		{"BulkInChangedPlaybook", bulkInChangedPlaybook},
+		{"ConcurrentBulk", concurrentBulk},
+		{"EnrolmentPages", enrolmentPages},
+		{"Workspaces", workspaces},
 		{"CancelledContext", cancelledContext},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
 }
+
+// workspace is where the tests take place; stranger is another one.
+const (
+	workspace domain.Workspace = "acme"
+	stranger  domain.Workspace = "rival"
+)
 
 // epoch is when the tests take place: microseconds are the finest that a store
 // keeps.
@@ -74,7 +86,7 @@ func newPlaybook(t *testing.T, n int, at time.Time) domain.Playbook {
 
 func create(t *testing.T, store Store, playbook domain.Playbook) domain.Playbook {
 	t.Helper()
-	if err := store.CreatePlaybook(t.Context(), playbook); err != nil {
+	if err := store.CreatePlaybook(t.Context(), workspace, playbook); err != nil {
 		t.Fatalf("CreatePlaybook: %v", err)
 	}
 	return playbook
@@ -126,9 +138,9 @@ func checks(t *testing.T, store Store) {
 // Whatever the domain accepts comes back as it was, up to its bounds and beyond
 // ASCII.
 func playbookRoundTrip(t *testing.T, store Store) {
-	steps := make([]domain.Step, domain.MaxSteps)
-	for i := range steps {
-		steps[i] = domain.Step{
+	most := make([]domain.Step, domain.MaxSteps)
+	for i := range most {
+		most[i] = domain.Step{
 			Kind:  domain.StepKinds()[i%len(domain.StepKinds())],
 			Title: strings.Repeat("疎", domain.MaxTitleLength),
 			Delay: domain.MaxDelay,
@@ -137,14 +149,14 @@ func playbookRoundTrip(t *testing.T, store Store) {
 	for i, draft := range []domain.Draft{
 		{Name: "x"},
 		{Name: "Erstkontakt ☎ 👩‍💻 e\u0301", Description: "a\nb\tc \"d\" 'e' \\ % _ \u2028."},
-		{Name: strings.Repeat("🦊", domain.MaxNameLength), Description: strings.Repeat("é", domain.MaxDescriptionLength), Steps: steps},
+		{Name: strings.Repeat("🦊", domain.MaxNameLength), Description: strings.Repeat("é", domain.MaxDescriptionLength), Steps: most},
 	} {
 		want, err := domain.NewPlaybook(id(i), draft, epoch)
 		if err != nil {
 			t.Fatal(err)
 		}
 		create(t, store, want)
-		got, err := store.Playbook(t.Context(), want.ID)
+		got, err := store.Playbook(t.Context(), workspace, want.ID)
 		if err != nil {
 			t.Fatalf("Playbook: %v", err)
 		}
@@ -154,15 +166,15 @@ func playbookRoundTrip(t *testing.T, store Store) {
 
 // An ID that nothing has is NotFound for reading and for writing.
 func playbookNotFound(t *testing.T, store Store) {
-	_, err := store.Playbook(t.Context(), id(1))
+	_, err := store.Playbook(t.Context(), workspace, id(1))
 	wantKind(t, "Playbook", err, domain.NotFound)
-	wantKind(t, "UpdatePlaybook", store.UpdatePlaybook(t.Context(), newPlaybook(t, 1, epoch), 1), domain.NotFound)
+	wantKind(t, "UpdatePlaybook", store.UpdatePlaybook(t.Context(), workspace, newPlaybook(t, 1, epoch), 1), domain.NotFound)
 }
 
 // An ID can be used once.
 func playbookTwice(t *testing.T, store Store) {
 	playbook := create(t, store, newPlaybook(t, 1, epoch))
-	wantKind(t, "CreatePlaybook", store.CreatePlaybook(t.Context(), playbook), domain.AlreadyExists)
+	wantKind(t, "CreatePlaybook", store.CreatePlaybook(t.Context(), workspace, playbook), domain.AlreadyExists)
 }
 
 // An update replaces everything but the ID and the time of creation.
@@ -176,11 +188,11 @@ func update(t *testing.T, store Store) {
 	changed.Name, changed.Description, changed.Steps = "Other name", "Other text", []domain.Step{
 		{Kind: domain.StepWait, Title: "Wait"}, {Kind: domain.StepTask, Title: "Do", Delay: time.Second},
 	}
-	if err := store.UpdatePlaybook(t.Context(), changed, playbook.Revision); err != nil {
+	if err := store.UpdatePlaybook(t.Context(), workspace, changed, playbook.Revision); err != nil {
 		t.Fatalf("UpdatePlaybook: %v", err)
 	}
 	for _, want := range []domain.Playbook{changed, other} {
-		got, err := store.Playbook(t.Context(), want.ID)
+		got, err := store.Playbook(t.Context(), workspace, want.ID)
 		if err != nil {
 			t.Fatalf("Playbook: %v", err)
 		}
@@ -193,8 +205,8 @@ func updateConflict(t *testing.T, store Store) {
 	active := createActive(t, store, 1)
 	late := active
 	late.Name, late.Revision = "Late", active.Revision+1
-	wantKind(t, "UpdatePlaybook", store.UpdatePlaybook(t.Context(), late, active.Revision-1), domain.Conflict)
-	got, err := store.Playbook(t.Context(), active.ID)
+	wantKind(t, "UpdatePlaybook", store.UpdatePlaybook(t.Context(), workspace, late, active.Revision-1), domain.Conflict)
+	got, err := store.Playbook(t.Context(), workspace, active.ID)
 	if err != nil {
 		t.Fatalf("Playbook: %v", err)
 	}
@@ -208,15 +220,15 @@ func concurrentUpdate(t *testing.T, store Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantOneWinner(t, domain.Conflict, func(int) error {
-		return store.UpdatePlaybook(t.Context(), active, playbook.Revision)
+	wantOneWinner(t, 8, domain.Conflict, func(int) error {
+		return store.UpdatePlaybook(t.Context(), workspace, active, playbook.Revision)
 	})
 }
 
-// wantOneWinner calls f many times at once.
-func wantOneWinner(t *testing.T, losers domain.Kind, f func(n int) error) {
+// wantOneWinner calls f many times at once. One caller wins, the errors of the others
+// have a kind.
+func wantOneWinner(t *testing.T, callers int, losers domain.Kind, f func(n int) error) {
 	t.Helper()
-	const callers = 8
 	errs := make([]error, callers)
 	var group sync.WaitGroup
 	for n := range callers {
@@ -250,7 +262,7 @@ func pages(t *testing.T, store Store) {
 		var got []string
 		var after *usecase.Position
 		for {
-			page, err := store.Playbooks(t.Context(), after, size)
+			page, err := store.Playbooks(t.Context(), workspace, after, size)
 			if err != nil {
 				t.Fatalf("Playbooks: %v", err)
 			}
@@ -275,7 +287,7 @@ func pages(t *testing.T, store Store) {
 func pagesAtTheEdges(t *testing.T, store Store) {
 	list := func(position *usecase.Position) []domain.Playbook {
 		t.Helper()
-		page, err := store.Playbooks(t.Context(), position, 10)
+		page, err := store.Playbooks(t.Context(), workspace, position, 10)
 		if err != nil {
 			t.Fatalf("Playbooks: %v", err)
 		}
@@ -305,10 +317,10 @@ func enrolmentRoundTrip(t *testing.T, store Store) {
 	playbook := createActive(t, store, 1)
 	for i, contact := range []string{"crm:1", "O'Brien \"☎\" %", strings.Repeat("🦊", domain.MaxContactLength)} {
 		want := newEnrolment(t, 10+i, playbook, contact)
-		if err := store.CreateEnrolment(t.Context(), want); err != nil {
+		if err := store.CreateEnrolment(t.Context(), workspace, want); err != nil {
 			t.Fatalf("CreateEnrolment: %v", err)
 		}
-		got, err := store.Enrolment(t.Context(), want.ID)
+		got, err := store.Enrolment(t.Context(), workspace, want.ID)
 		if err != nil {
 			t.Fatalf("Enrolment: %v", err)
 		}
@@ -318,13 +330,13 @@ func enrolmentRoundTrip(t *testing.T, store Store) {
 
 // What does not exist cannot be read or enrolled in.
 func enrolmentNotFound(t *testing.T, store Store) {
-	_, err := store.Enrolment(t.Context(), id(1))
+	_, err := store.Enrolment(t.Context(), workspace, id(1))
 	wantKind(t, "Enrolment", err, domain.NotFound)
 	missing, err := newPlaybook(t, 1, epoch).Activate(epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), newEnrolment(t, 2, missing, "c")), domain.NotFound)
+	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), workspace, newEnrolment(t, 2, missing, "c")), domain.NotFound)
 }
 
 // An enrolment is replaced where it is at the state and step that was read, and
@@ -332,37 +344,37 @@ func enrolmentNotFound(t *testing.T, store Store) {
 func updateEnrolment(t *testing.T, store Store) {
 	playbook := createActive(t, store, 1)
 	before := newEnrolment(t, 10, playbook, "c")
-	if err := store.CreateEnrolment(t.Context(), before); err != nil {
+	if err := store.CreateEnrolment(t.Context(), workspace, before); err != nil {
 		t.Fatalf("CreateEnrolment: %v", err)
 	}
 	after := before
 	after.State, after.CurrentStep, after.DueAt = domain.EnrolmentPaused, 1, epoch.Add(time.Hour)
-	if err := store.UpdateEnrolment(t.Context(), after, before); err != nil {
+	if err := store.UpdateEnrolment(t.Context(), workspace, after, before); err != nil {
 		t.Fatalf("UpdateEnrolment: %v", err)
 	}
-	got, err := store.Enrolment(t.Context(), before.ID)
+	got, err := store.Enrolment(t.Context(), workspace, before.ID)
 	if err != nil {
 		t.Fatalf("Enrolment: %v", err)
 	}
 	wantEqual(t, "the enrolment", got, after)
-	wantKind(t, "UpdateEnrolment from another state", store.UpdateEnrolment(t.Context(), after, before), domain.Conflict)
+	wantKind(t, "UpdateEnrolment from another state", store.UpdateEnrolment(t.Context(), workspace, after, before), domain.Conflict)
 	elsewhere := after
 	elsewhere.CurrentStep = 7
-	wantKind(t, "UpdateEnrolment from another step", store.UpdateEnrolment(t.Context(), after, elsewhere), domain.Conflict)
-	wantKind(t, "UpdateEnrolment of none", store.UpdateEnrolment(t.Context(), newEnrolment(t, 11, playbook, "d"), before), domain.NotFound)
+	wantKind(t, "UpdateEnrolment from another step", store.UpdateEnrolment(t.Context(), workspace, after, elsewhere), domain.Conflict)
+	wantKind(t, "UpdateEnrolment of none", store.UpdateEnrolment(t.Context(), workspace, newEnrolment(t, 11, playbook, "d"), before), domain.NotFound)
 }
 
 // Of many who move an enrolment at once one does.
 func concurrentEnrolmentUpdate(t *testing.T, store Store) {
 	before := newEnrolment(t, 10, createActive(t, store, 1), "c")
-	if err := store.CreateEnrolment(t.Context(), before); err != nil {
+	if err := store.CreateEnrolment(t.Context(), workspace, before); err != nil {
 		t.Fatalf("CreateEnrolment: %v", err)
 	}
 	errs := make(chan error, 8)
 	for i := range cap(errs) {
 		after := before
 		after.CurrentStep = i + 1
-		go func() { errs <- store.UpdateEnrolment(t.Context(), after, before) }()
+		go func() { errs <- store.UpdateEnrolment(t.Context(), workspace, after, before) }()
 	}
 	moved := 0
 	for range cap(errs) {
@@ -386,7 +398,7 @@ func oneLiveEnrolment(t *testing.T, store Store) {
 		n++
 		enrolment := newEnrolment(t, n, playbook, contact)
 		enrolment.State = state
-		return store.CreateEnrolment(t.Context(), enrolment)
+		return store.CreateEnrolment(t.Context(), workspace, enrolment)
 	}
 	for _, test := range []struct {
 		name     string
@@ -407,7 +419,7 @@ func oneLiveEnrolment(t *testing.T, store Store) {
 		wantKind(t, test.name, enrol(test.playbook, test.contact, test.state), test.want)
 	}
 	used := newEnrolment(t, n, playbook, "c")
-	wantKind(t, "an ID that is taken", store.CreateEnrolment(t.Context(), used), domain.AlreadyExists)
+	wantKind(t, "an ID that is taken", store.CreateEnrolment(t.Context(), workspace, used), domain.AlreadyExists)
 }
 
 // Of many enrolments of one contact at once, one wins.
@@ -417,8 +429,8 @@ func concurrentEnrolment(t *testing.T, store Store) {
 	for n := range enrolments {
 		enrolments[n] = newEnrolment(t, 10+n, playbook, "a")
 	}
-	wantOneWinner(t, domain.AlreadyExists, func(n int) error {
-		return store.CreateEnrolment(t.Context(), enrolments[n])
+	wantOneWinner(t, len(enrolments), domain.AlreadyExists, func(n int) error {
+		return store.CreateEnrolment(t.Context(), workspace, enrolments[n])
 	})
 }
 
@@ -429,17 +441,17 @@ func enrolmentInChangedPlaybook(t *testing.T, store Store) {
 	enrolment := newEnrolment(t, 2, playbook, "a")
 	changed := playbook
 	changed.State, changed.Revision = domain.PlaybookArchived, playbook.Revision+1
-	if err := store.UpdatePlaybook(t.Context(), changed, playbook.Revision); err != nil {
+	if err := store.UpdatePlaybook(t.Context(), workspace, changed, playbook.Revision); err != nil {
 		t.Fatalf("UpdatePlaybook: %v", err)
 	}
-	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), enrolment), domain.Conflict)
+	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), workspace, enrolment), domain.Conflict)
 }
 
 // A caller that gave up gets its own error back, of no kind.
 func cancelledContext(t *testing.T, store Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := store.Playbook(ctx, id(1))
+	_, err := store.Playbook(ctx, workspace, id(1))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Playbook: got %v, want %v", err, context.Canceled)
 	}

@@ -15,12 +15,17 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
-// requestTimeout bounds each request.
-const requestTimeout = 10 * time.Second
+const (
+	// requestTimeout bounds each request.
+	requestTimeout = 10 * time.Second
+	// workspace is the one that REST has too.
+	workspace = "default"
+)
 
 // Run runs the scenario against the servers at the addresses and calls say with
 // each step that passed and the time it took. It returns the error of the first
@@ -36,6 +41,7 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 		enrolments: playbookv1.NewEnrolmentServiceClient(conn),
 		base:       "http://" + httpAddr + "/v1",
 	}
+	ctx = metadata.AppendToOutgoingContext(ctx, "workspace", workspace)
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) error
@@ -48,6 +54,9 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 		{"create a playbook through gRPC, activate it through REST", s.createThroughGRPC},
 		{"enrol a contact through gRPC, read it through REST", s.enrolThroughGRPC},
 		{"pause the contact through REST, resume and cancel it through gRPC", s.moveEnrolment},
+		{"enrol many contacts in a gRPC stream and in a REST batch, with a result for each", s.enrolMany},
+		{"list a playbook's enrolments: both give the same", s.listEnrolments},
+		{"give an active playbook other steps; those enrolled keep their revision", s.changeSteps},
 		{"rename a playbook through gRPC; REST refuses a change to the old one", s.rename},
 		{"list page by page: both give the same order", s.list},
 		{"a bad request is refused by both with the field's name", s.refuse},
@@ -238,8 +247,86 @@ func (s *scenario) moveEnrolment(ctx context.Context) error {
 	return err
 }
 
+func (s *scenario) enrolMany(ctx context.Context) error {
+	stream, err := s.enrolments.EnrolContacts(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(&playbookv1.EnrolContactsRequest{PlaybookId: s.second, Contacts: []string{"crm:3", "crm:4", "crm:3"}}); err != nil {
+		return err
+	}
+	streamed, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	var got []string
+	for _, result := range streamed.GetResults() {
+		got = append(got, result.GetContact()+" "+codes.Code(result.GetCode()).String())
+	}
+	if err := same("the answer in the stream", fmt.Sprint(got), "[crm:3 OK crm:4 OK crm:3 AlreadyExists]"); err != nil {
+		return err
+	}
+	answer, err := s.rest(ctx, http.MethodPost, "/playbooks/"+s.second+"/enrolments:batch", `{"contacts":["crm:4","crm:5"]}`, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	got = nil
+	results, _ := answer["results"].([]any)
+	for _, item := range results {
+		result, _ := item.(map[string]any)
+		got = append(got, fmt.Sprint(result["contact"], " ", result["status"]))
+	}
+	return same("the answer to the batch", fmt.Sprint(got), "[crm:4 409 crm:5 201]")
+}
+
+func (s *scenario) listEnrolments(ctx context.Context) error {
+	page, err := s.enrolments.ListEnrolments(ctx, &playbookv1.ListEnrolmentsRequest{
+		PlaybookId: s.second, State: playbookv1.EnrolmentState_ENROLMENT_STATE_ACTIVE,
+	})
+	if err != nil {
+		return err
+	}
+	var want []string
+	for _, enrolment := range page.GetEnrolments() {
+		want = append(want, enrolment.GetId()+" "+enrolment.GetContact())
+	}
+	if len(want) != 3 {
+		return fmt.Errorf("gRPC lists %q, want three contacts", want)
+	}
+	answer, err := s.rest(ctx, http.MethodGet, "/playbooks/"+s.second+"/enrolments?state=ACTIVE", "", http.StatusOK)
+	if err != nil {
+		return err
+	}
+	var got []string
+	items, _ := answer["enrolments"].([]any)
+	for _, item := range items {
+		enrolment, _ := item.(map[string]any)
+		got = append(got, object(enrolment).text("id")+" "+object(enrolment).text("contact"))
+	}
+	return same("the list", fmt.Sprint(got), fmt.Sprint(want))
+}
+
+func (s *scenario) changeSteps(ctx context.Context) error {
+	answer, err := s.rest(ctx, http.MethodPatch, "/playbooks/"+s.second,
+		`{"steps":[{"kind":"TASK","title":"Read the contract"},{"kind":"CALL","title":"Call"}]}`, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	if err := same("the revision", fmt.Sprint(answer["revision"]), "3"); err != nil {
+		return err
+	}
+	got, err := s.enrolments.GetEnrolment(ctx, &playbookv1.GetEnrolmentRequest{Id: s.enrolment})
+	if err != nil {
+		return err
+	}
+	return same("the revision of the enrolment", fmt.Sprint(got.GetEnrolment().GetPlaybookRevision()), "2")
+}
+
 func (s *scenario) rename(ctx context.Context) error {
-	const revision = 2 // created, activated
+	const revision = 3 // created, activated, other steps
 	if _, err := s.playbooks.UpdatePlaybook(ctx, &playbookv1.UpdatePlaybookRequest{
 		Id: s.second, ExpectedRevision: revision, Name: "Renewal by phone", UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"name"}},
 	}); err != nil {

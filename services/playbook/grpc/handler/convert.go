@@ -149,3 +149,22 @@ func enrolmentStateToProto(state domain.EnrolmentState) playbookv1.EnrolmentStat
 		return playbookv1.EnrolmentState_ENROLMENT_STATE_UNSPECIFIED
 	}
 }
+
+// enrolmentStateFromProto returns an empty state, which is any, for an unspecified
+// one, and for one that it does not know a state that the use case refuses.
+func enrolmentStateFromProto(state playbookv1.EnrolmentState) domain.EnrolmentState {
+	switch state {
+	case playbookv1.EnrolmentState_ENROLMENT_STATE_UNSPECIFIED:
+		return ""
+	case playbookv1.EnrolmentState_ENROLMENT_STATE_ACTIVE:
+		return domain.EnrolmentActive
+	case playbookv1.EnrolmentState_ENROLMENT_STATE_PAUSED:
+		return domain.EnrolmentPaused
+	case playbookv1.EnrolmentState_ENROLMENT_STATE_COMPLETED:
+		return domain.EnrolmentCompleted
+	case playbookv1.EnrolmentState_ENROLMENT_STATE_CANCELLED:
+		return domain.EnrolmentCancelled
+	default:
+		return "UNKNOWN"
+	}
+}

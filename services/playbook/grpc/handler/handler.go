@@ -26,11 +26,15 @@ type playbooks struct {
 
 // CreatePlaybook stores a new draft.
 func (p *playbooks) CreatePlaybook(ctx context.Context, request *playbookv1.CreatePlaybookRequest) (*playbookv1.CreatePlaybookResponse, error) {
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
 	draft, err := draftFromProto(request)
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
-	playbook, err := p.service.CreatePlaybook(ctx, draft)
+	playbook, err := p.service.CreatePlaybook(ctx, workspace, draft)
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
@@ -39,7 +43,11 @@ func (p *playbooks) CreatePlaybook(ctx context.Context, request *playbookv1.Crea
 
 // GetPlaybook returns one playbook.
 func (p *playbooks) GetPlaybook(ctx context.Context, request *playbookv1.GetPlaybookRequest) (*playbookv1.GetPlaybookResponse, error) {
-	playbook, err := p.service.GetPlaybook(ctx, request.GetId())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	playbook, err := p.service.GetPlaybook(ctx, workspace, request.GetId())
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
@@ -48,7 +56,11 @@ func (p *playbooks) GetPlaybook(ctx context.Context, request *playbookv1.GetPlay
 
 // ListPlaybooks returns one page.
 func (p *playbooks) ListPlaybooks(ctx context.Context, request *playbookv1.ListPlaybooksRequest) (*playbookv1.ListPlaybooksResponse, error) {
-	page, err := p.service.ListPlaybooks(ctx, int(request.GetPageSize()), request.GetPageToken())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	page, err := p.service.ListPlaybooks(ctx, workspace, int(request.GetPageSize()), request.GetPageToken())
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
@@ -61,7 +73,11 @@ func (p *playbooks) ListPlaybooks(ctx context.Context, request *playbookv1.ListP
 
 // ActivatePlaybook makes a draft usable for enrolments.
 func (p *playbooks) ActivatePlaybook(ctx context.Context, request *playbookv1.ActivatePlaybookRequest) (*playbookv1.ActivatePlaybookResponse, error) {
-	playbook, err := p.service.ActivatePlaybook(ctx, request.GetId(), request.GetExpectedRevision())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	playbook, err := p.service.ActivatePlaybook(ctx, workspace, request.GetId(), request.GetExpectedRevision())
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
@@ -70,11 +86,15 @@ func (p *playbooks) ActivatePlaybook(ctx context.Context, request *playbookv1.Ac
 
 // UpdatePlaybook changes the fields that the mask names.
 func (p *playbooks) UpdatePlaybook(ctx context.Context, request *playbookv1.UpdatePlaybookRequest) (*playbookv1.UpdatePlaybookResponse, error) {
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
 	change, err := changeFromProto(request)
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
-	playbook, err := p.service.UpdatePlaybook(ctx, request.GetId(), request.GetExpectedRevision(), change)
+	playbook, err := p.service.UpdatePlaybook(ctx, workspace, request.GetId(), request.GetExpectedRevision(), change)
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
@@ -83,7 +103,11 @@ func (p *playbooks) UpdatePlaybook(ctx context.Context, request *playbookv1.Upda
 
 // ArchivePlaybook keeps an active playbook for the record.
 func (p *playbooks) ArchivePlaybook(ctx context.Context, request *playbookv1.ArchivePlaybookRequest) (*playbookv1.ArchivePlaybookResponse, error) {
-	playbook, err := p.service.ArchivePlaybook(ctx, request.GetId(), request.GetExpectedRevision())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, p.log, err)
+	}
+	playbook, err := p.service.ArchivePlaybook(ctx, workspace, request.GetId(), request.GetExpectedRevision())
 	if err != nil {
 		return nil, toStatus(ctx, p.log, err)
 	}
@@ -98,7 +122,11 @@ type enrolments struct {
 
 // EnrolContact puts a contact at the first step of a playbook.
 func (e *enrolments) EnrolContact(ctx context.Context, request *playbookv1.EnrolContactRequest) (*playbookv1.EnrolContactResponse, error) {
-	enrolment, err := e.service.EnrolContact(ctx, request.GetPlaybookId(), request.GetContact())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	enrolment, err := e.service.EnrolContact(ctx, workspace, request.GetPlaybookId(), request.GetContact())
 	if err != nil {
 		return nil, toStatus(ctx, e.log, err)
 	}
@@ -107,7 +135,11 @@ func (e *enrolments) EnrolContact(ctx context.Context, request *playbookv1.Enrol
 
 // GetEnrolment returns one enrolment.
 func (e *enrolments) GetEnrolment(ctx context.Context, request *playbookv1.GetEnrolmentRequest) (*playbookv1.GetEnrolmentResponse, error) {
-	enrolment, err := e.service.GetEnrolment(ctx, request.GetId())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	enrolment, err := e.service.GetEnrolment(ctx, workspace, request.GetId())
 	if err != nil {
 		return nil, toStatus(ctx, e.log, err)
 	}
@@ -116,7 +148,11 @@ func (e *enrolments) GetEnrolment(ctx context.Context, request *playbookv1.GetEn
 
 // PauseEnrolment holds an enrolment.
 func (e *enrolments) PauseEnrolment(ctx context.Context, request *playbookv1.PauseEnrolmentRequest) (*playbookv1.PauseEnrolmentResponse, error) {
-	enrolment, err := e.service.PauseEnrolment(ctx, request.GetId())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	enrolment, err := e.service.PauseEnrolment(ctx, workspace, request.GetId())
 	if err != nil {
 		return nil, toStatus(ctx, e.log, err)
 	}
@@ -125,7 +161,11 @@ func (e *enrolments) PauseEnrolment(ctx context.Context, request *playbookv1.Pau
 
 // ResumeEnrolment continues a paused enrolment.
 func (e *enrolments) ResumeEnrolment(ctx context.Context, request *playbookv1.ResumeEnrolmentRequest) (*playbookv1.ResumeEnrolmentResponse, error) {
-	enrolment, err := e.service.ResumeEnrolment(ctx, request.GetId())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	enrolment, err := e.service.ResumeEnrolment(ctx, workspace, request.GetId())
 	if err != nil {
 		return nil, toStatus(ctx, e.log, err)
 	}
@@ -134,7 +174,11 @@ func (e *enrolments) ResumeEnrolment(ctx context.Context, request *playbookv1.Re
 
 // CancelEnrolment ends an enrolment before its last step.
 func (e *enrolments) CancelEnrolment(ctx context.Context, request *playbookv1.CancelEnrolmentRequest) (*playbookv1.CancelEnrolmentResponse, error) {
-	enrolment, err := e.service.CancelEnrolment(ctx, request.GetId())
+	workspace, err := workspaceOf(ctx)
+	if err != nil {
+		return nil, toStatus(ctx, e.log, err)
+	}
+	enrolment, err := e.service.CancelEnrolment(ctx, workspace, request.GetId())
 	if err != nil {
 		return nil, toStatus(ctx, e.log, err)
 	}

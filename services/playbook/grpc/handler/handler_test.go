@@ -2,9 +2,15 @@ package handler_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,13 +20,18 @@ import (
 	"github.com/soketsugo/soketsugo/libs/playbook/store/sqlite"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 	"github.com/soketsugo/soketsugo/libs/runtime/uuidv7"
+	"github.com/soketsugo/soketsugo/libs/testing/certificates"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/sqlitetest"
 	migrations "github.com/soketsugo/soketsugo/migrations/playbook/sqlite"
 	"github.com/soketsugo/soketsugo/services/playbook/grpc/handler"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -55,12 +66,20 @@ func connectTo(t *testing.T, store usecase.Store) (playbookv1.PlaybookServiceCli
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:///memory",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(inWorkspace))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	return playbookv1.NewPlaybookServiceClient(conn), playbookv1.NewEnrolmentServiceClient(conn)
+}
+
+// inWorkspace adds a workspace to a call that has none.
+func inWorkspace(ctx context.Context, method string, request, response any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	if sent, ok := metadata.FromOutgoingContext(ctx); !ok || len(sent["workspace"]) == 0 {
+		ctx = metadata.AppendToOutgoingContext(ctx, "workspace", "acme")
+	}
+	return invoke(ctx, method, request, response, conn, options...)
 }
 
 // Every kind has a code of its own that is neither OK nor INTERNAL.
@@ -180,9 +199,11 @@ type fake struct {
 	err       error
 }
 
-func (f *fake) Playbook(context.Context, string) (domain.Playbook, error) { return f.playbook, f.err }
+func (f *fake) Playbook(context.Context, domain.Workspace, string) (domain.Playbook, error) {
+	return f.playbook, f.err
+}
 
-func (f *fake) Enrolment(context.Context, string) (domain.Enrolment, error) {
+func (f *fake) Enrolment(context.Context, domain.Workspace, string) (domain.Enrolment, error) {
 	return f.enrolment, f.err
 }
 
@@ -229,7 +250,7 @@ func TestCausesAreHidden(t *testing.T) {
 func TestCallerGivesUp(t *testing.T) {
 	var registered registrar
 	handler.Register(usecase.New(&fake{err: context.Canceled}, time.Now, nil), slog.New(slog.DiscardHandler))(&registered)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(metadata.NewIncomingContext(t.Context(), metadata.Pairs("workspace", "acme")))
 	cancel()
 	_, err := registered.playbooks.GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: missing})
 	if status.Code(err) != codes.Canceled {
@@ -311,5 +332,226 @@ func TestChanges(t *testing.T) {
 	}
 	if _, err := enrolments.PauseEnrolment(ctx, &playbookv1.PauseEnrolmentRequest{Id: enrolment}); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("pausing what has ended: %v", err)
+	}
+}
+
+// A call without a workspace, or with one that is none, is refused; so is one for a
+// workspace that the caller's certificate does not name.
+func TestWorkspace(t *testing.T) {
+	authority := certificates.NewAuthority(t)
+	secured := func(uris ...string) credentials.AuthInfo {
+		leaf := authority.Issue(t, "caller", uris...).Leaf
+		return credentials.TLSInfo{State: tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}}
+	}
+	for _, test := range []struct {
+		name   string
+		sent   []string
+		caller credentials.AuthInfo
+		want   codes.Code
+	}{
+		{"a workspace", []string{"acme"}, nil, codes.OK},
+		{"none", nil, nil, codes.InvalidArgument},
+		{"an empty one", []string{""}, nil, codes.InvalidArgument},
+		{"one that is none", []string{"Acme"}, nil, codes.InvalidArgument},
+		{"two", []string{"acme", "acme"}, nil, codes.InvalidArgument},
+		{"its own", []string{"acme"}, secured("workspace:acme"), codes.OK},
+		{"one of its own", []string{"acme"}, secured("spiffe://cluster/x", "workspace:rival", "workspace:acme"), codes.OK},
+		{"any", []string{"acme"}, secured("workspace:*"), codes.OK},
+		{"another's", []string{"acme"}, secured("workspace:rival"), codes.PermissionDenied},
+		{"a certificate without", []string{"acme"}, secured(), codes.PermissionDenied},
+		{"another scheme", []string{"acme"}, secured("https:acme", "acme", "workspace://acme", "workspace:///acme"), codes.PermissionDenied},
+		{"a prefix", []string{"acme"}, secured("workspace:acme-2", "workspace:ac*"), codes.PermissionDenied},
+		{"TLS without a certificate", []string{"acme"}, credentials.TLSInfo{}, codes.PermissionDenied},
+		{"a star", []string{"*"}, secured("workspace:*"), codes.InvalidArgument},
+	} {
+		var registered registrar
+		service := usecase.New(&fake{}, time.Now, nil)
+		handler.Register(service, slog.New(slog.DiscardHandler))(&registered)
+		ctx := metadata.NewIncomingContext(t.Context(), metadata.MD{"workspace": test.sent})
+		ctx = peer.NewContext(ctx, &peer.Peer{AuthInfo: test.caller})
+		if _, err := registered.playbooks.GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: missing}); status.Code(err) != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
+		}
+	}
+}
+
+// What is in one workspace is not in another.
+func TestOtherWorkspace(t *testing.T) {
+	playbooks, _ := connect(t)
+	created, err := playbooks.CreatePlaybook(t.Context(), &playbookv1.CreatePlaybookRequest{Name: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := metadata.AppendToOutgoingContext(t.Context(), "workspace", "rival")
+	if _, err := playbooks.GetPlaybook(stranger, &playbookv1.GetPlaybookRequest{Id: created.GetPlaybook().GetId()}); status.Code(err) != codes.NotFound {
+		t.Errorf("got %v, want NOT_FOUND", err)
+	}
+}
+
+// active returns the ID of an active playbook.
+func active(t *testing.T, playbooks playbookv1.PlaybookServiceClient) string {
+	t.Helper()
+	created, err := playbooks.CreatePlaybook(t.Context(), &playbookv1.CreatePlaybookRequest{
+		Name: "n", Steps: []*playbookv1.Step{{Kind: playbookv1.StepKind_STEP_KIND_CALL, Title: "t"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := created.GetPlaybook().GetId()
+	if _, err := playbooks.ActivatePlaybook(t.Context(), &playbookv1.ActivatePlaybookRequest{Id: id}); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// A stream answers each request with a result for each of its contacts, and ends
+// where a request cannot be taken.
+func TestEnrolContacts(t *testing.T) {
+	playbooks, enrolments := connect(t)
+	id := active(t, playbooks)
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "workspace", "acme")
+	stream, err := enrolments.EnrolContacts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		contacts []string
+		want     []codes.Code
+	}{
+		{[]string{"a", "b"}, []codes.Code{codes.OK, codes.OK}},
+		{[]string{"a", "c", "", "c"}, []codes.Code{codes.AlreadyExists, codes.OK, codes.InvalidArgument, codes.AlreadyExists}},
+	} {
+		if err := stream.Send(&playbookv1.EnrolContactsRequest{PlaybookId: id, Contacts: test.contacts}); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, result := range answer.GetResults() {
+			if result.GetContact() != test.contacts[i] || codes.Code(result.GetCode()) != test.want[i] ||
+				(result.GetEnrolment() != nil) != (test.want[i] == codes.OK) || (result.GetMessage() == "") != (test.want[i] == codes.OK) {
+				t.Errorf("contact %q: got %v, want %v", test.contacts[i], result, test.want[i])
+			}
+		}
+		if got := len(answer.GetResults()); got != len(test.want) {
+			t.Errorf("there are %d results, want %d", got, len(test.want))
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("the stream ended with %v", err)
+	}
+	for _, test := range []struct {
+		name    string
+		ctx     context.Context
+		request *playbookv1.EnrolContactsRequest
+		want    codes.Code
+	}{
+		{"no workspace", t.Context(), &playbookv1.EnrolContactsRequest{PlaybookId: id, Contacts: []string{"d"}}, codes.InvalidArgument},
+		{"no contacts", ctx, &playbookv1.EnrolContactsRequest{PlaybookId: id}, codes.InvalidArgument},
+		{"too many contacts", ctx, &playbookv1.EnrolContactsRequest{PlaybookId: id, Contacts: make([]string, 1001)}, codes.InvalidArgument},
+		{"a missing playbook", ctx, &playbookv1.EnrolContactsRequest{PlaybookId: missing, Contacts: []string{"d"}}, codes.NotFound},
+	} {
+		stream, err := enrolments.EnrolContacts(test.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// It fails where the stream has ended already.
+		_ = stream.Send(test.request)
+		if _, err := stream.Recv(); status.Code(err) != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
+		}
+	}
+}
+
+// The whole of a stream is bounded, not only each request, and an answer of the
+// largest size gets through.
+func TestEnrolContactsBounds(t *testing.T) {
+	long.Test(t)
+	playbooks, enrolments := connect(t)
+	id := active(t, playbooks)
+	stream, err := enrolments.EnrolContacts(metadata.AppendToOutgoingContext(t.Context(), "workspace", "acme"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	for request := range 11 {
+		contacts := make([]string, 1000)
+		for i := range contacts {
+			contacts[i] = fmt.Sprintf("%s %6d", strings.Repeat("🦊", domain.MaxContactLength-7), request*1000+i)
+		}
+		_ = stream.Send(&playbookv1.EnrolContactsRequest{PlaybookId: id, Contacts: contacts}) // Recv says why
+		answer, err := stream.Recv()
+		if request == 10 {
+			if status.Code(err) != codes.InvalidArgument {
+				t.Errorf("contact 10,001: got %v, want INVALID_ARGUMENT", err)
+			}
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, result := range answer.GetResults() {
+			if result.GetCode() != 0 {
+				t.Fatalf("got %v", result)
+			}
+		}
+	}
+	t.Logf("10,000 contacts took %s", time.Since(begin).Round(time.Millisecond))
+}
+
+// A list names the next page until it ends, and can be narrowed down.
+func TestListEnrolments(t *testing.T) {
+	ctx := t.Context()
+	playbooks, enrolments := connect(t)
+	id := active(t, playbooks)
+	var all []*playbookv1.Enrolment
+	for _, contact := range []string{"a", "b", "c"} {
+		enrolled, err := enrolments.EnrolContact(ctx, &playbookv1.EnrolContactRequest{PlaybookId: id, Contact: contact})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, enrolled.GetEnrolment())
+	}
+	// The clock stands still, so that IDs decide.
+	slices.SortFunc(all, func(a, b *playbookv1.Enrolment) int { return strings.Compare(b.GetId(), a.GetId()) })
+	middle := all[1].GetContact()
+	paused, err := enrolments.PauseEnrolment(ctx, &playbookv1.PauseEnrolmentRequest{Id: all[1].GetId()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all[1] = paused.GetEnrolment()
+	for _, test := range []struct {
+		name    string
+		request *playbookv1.ListEnrolmentsRequest
+		want    []*playbookv1.Enrolment
+	}{
+		{"all", &playbookv1.ListEnrolmentsRequest{PageSize: 2}, all},
+		{"by state", &playbookv1.ListEnrolmentsRequest{PageSize: 1, State: playbookv1.EnrolmentState_ENROLMENT_STATE_ACTIVE}, []*playbookv1.Enrolment{all[0], all[2]}},
+		{"by contact", &playbookv1.ListEnrolmentsRequest{Contact: middle}, all[1:2]},
+		{"by both", &playbookv1.ListEnrolmentsRequest{Contact: middle, State: playbookv1.EnrolmentState_ENROLMENT_STATE_COMPLETED}, nil},
+	} {
+		var got []*playbookv1.Enrolment
+		for test.request.PlaybookId = id; ; {
+			page, err := enrolments.ListEnrolments(ctx, test.request)
+			if err != nil {
+				t.Fatalf("%s: %v", test.name, err)
+			}
+			got = append(got, page.GetEnrolments()...)
+			if test.request.PageToken = page.GetNextPageToken(); test.request.PageToken == "" {
+				break
+			}
+		}
+		if diff := cmp.Diff(test.want, got, protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+	for _, state := range []playbookv1.EnrolmentState{-1, 99} {
+		if _, err := enrolments.ListEnrolments(ctx, &playbookv1.ListEnrolmentsRequest{PlaybookId: id, State: state}); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("state %d: got %v, want INVALID_ARGUMENT", state, err)
+		}
 	}
 }

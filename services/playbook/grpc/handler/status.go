@@ -11,12 +11,17 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+// internalError tells the caller nothing; the log has the cause.
+const internalError = "internal error"
+
 // Code returns the gRPC code for a kind of error. A kind that it does not know
 // is INTERNAL; a test holds it complete.
 func Code(kind domain.Kind) codes.Code {
 	switch kind {
 	case domain.Invalid:
 		return codes.InvalidArgument
+	case domain.Forbidden:
+		return codes.PermissionDenied
 	case domain.NotFound:
 		return codes.NotFound
 	case domain.AlreadyExists:
@@ -42,7 +47,7 @@ func toStatus(ctx context.Context, log *slog.Logger, err error) error {
 			return status.FromContextError(ctx.Err()).Err()
 		}
 		log.ErrorContext(ctx, "request failed", "error", err.Error())
-		return status.Error(codes.Internal, "internal error")
+		return status.Error(codes.Internal, internalError)
 	}
 	if typed.Kind == domain.Unavailable {
 		log.WarnContext(ctx, "request failed", "error", err.Error())

@@ -9,12 +9,17 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
 )
 
+// internalError tells the caller nothing; the log has the cause.
+const internalError = "internal error"
+
 // Status returns the HTTP status for a kind of error. A kind that it does not
 // know is 500; a test holds it complete.
 func Status(kind domain.Kind) int {
 	switch kind {
 	case domain.Invalid:
 		return http.StatusBadRequest
+	case domain.Forbidden:
+		return http.StatusForbidden
 	case domain.NotFound:
 		return http.StatusNotFound
 	case domain.AlreadyExists, domain.Conflict:
@@ -42,12 +47,12 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 			w.WriteHeader(clientClosedRequest)
 			return
 		}
-		h.log.ErrorContext(r.Context(), "request failed", "error", err.Error())
-		problem.Status(w, http.StatusInternalServerError, "internal error")
+		h.report(r, err)
+		problem.Status(w, http.StatusInternalServerError, internalError)
 		return
 	}
+	h.report(r, err)
 	if typed.Kind == domain.Unavailable {
-		h.log.WarnContext(r.Context(), "request failed", "error", err.Error())
 		w.Header().Set("Retry-After", "1")
 	}
 	details := problem.Details{Status: Status(typed.Kind), Detail: typed.Message}
@@ -59,4 +64,16 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		details.Errors = append(details.Errors, problem.FieldError{Field: violation.Field, Detail: violation.Description})
 	}
 	problem.Write(w, details)
+}
+
+// report logs an error that is not the caller's; nil is none.
+func (h *handler) report(r *http.Request, err error) {
+	switch domain.KindOf(err) {
+	case domain.Unavailable:
+		h.log.WarnContext(r.Context(), "request failed", "error", err.Error())
+	case 0:
+		if err != nil {
+			h.log.ErrorContext(r.Context(), "request failed", "error", err.Error())
+		}
+	}
 }

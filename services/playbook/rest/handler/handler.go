@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"github.com/gorilla/mux"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
@@ -28,6 +27,8 @@ func New(service *usecase.Service, log *slog.Logger) http.Handler {
 	routes.HandleFunc("/v1/playbooks/"+id+":activate", h.movePlaybook(service.ActivatePlaybook)).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/playbooks/"+id+":archive", h.movePlaybook(service.ArchivePlaybook)).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/playbooks/"+id+"/enrolments", h.enrolContact).Methods(http.MethodPost)
+	routes.HandleFunc("/v1/playbooks/"+id+"/enrolments", h.listEnrolments).Methods(http.MethodGet, http.MethodHead)
+	routes.HandleFunc("/v1/playbooks/"+id+"/enrolments:batch", h.enrolContacts).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/enrolments/"+id, h.getEnrolment).Methods(http.MethodGet, http.MethodHead)
 	routes.HandleFunc("/v1/enrolments/"+id+":pause", h.moveEnrolment(service.PauseEnrolment)).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/enrolments/"+id+":resume", h.moveEnrolment(service.ResumeEnrolment)).Methods(http.MethodPost)
@@ -45,7 +46,7 @@ func (h *handler) createPlaybook(w http.ResponseWriter, r *http.Request) {
 	if !jsonrequest.Read(w, r, readDraft(&draft)) {
 		return
 	}
-	playbook, err := h.service.CreatePlaybook(r.Context(), draft)
+	playbook, err := h.service.CreatePlaybook(r.Context(), workspaceOf(r), draft)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -56,15 +57,12 @@ func (h *handler) createPlaybook(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) listPlaybooks(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	size := 0
-	if text := query.Get("page_size"); text != "" {
-		var err error
-		if size, err = strconv.Atoi(text); err != nil {
-			h.fail(w, r, domain.InvalidField("page_size", "must be a whole number"))
-			return
-		}
+	size, err := pageSize(query)
+	if err != nil {
+		h.fail(w, r, err)
+		return
 	}
-	page, err := h.service.ListPlaybooks(r.Context(), size, query.Get("page_token"))
+	page, err := h.service.ListPlaybooks(r.Context(), workspaceOf(r), size, query.Get("page_token"))
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -78,7 +76,7 @@ func (h *handler) listPlaybooks(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) getPlaybook(w http.ResponseWriter, r *http.Request) {
-	playbook, err := h.service.GetPlaybook(r.Context(), mux.Vars(r)["id"])
+	playbook, err := h.service.GetPlaybook(r.Context(), workspaceOf(r), mux.Vars(r)["id"])
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -101,7 +99,7 @@ func (h *handler) updatePlaybook(w http.ResponseWriter, r *http.Request) {
 	if !jsonrequest.Read(w, r, readChange(&change)) {
 		return
 	}
-	playbook, err := h.service.UpdatePlaybook(r.Context(), mux.Vars(r)["id"], revision, change)
+	playbook, err := h.service.UpdatePlaybook(r.Context(), workspaceOf(r), mux.Vars(r)["id"], revision, change)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -110,7 +108,7 @@ func (h *handler) updatePlaybook(w http.ResponseWriter, r *http.Request) {
 }
 
 // movePlaybook answers a request that changes a playbook's state.
-func (h *handler) movePlaybook(move func(ctx context.Context, id string, revision int64) (domain.Playbook, error)) http.HandlerFunc {
+func (h *handler) movePlaybook(move func(ctx context.Context, workspace domain.Workspace, id string, revision int64) (domain.Playbook, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		revision, err := expectedRevision(r)
 		if err != nil {
@@ -120,7 +118,7 @@ func (h *handler) movePlaybook(move func(ctx context.Context, id string, revisio
 		if !jsonrequest.Nothing(w, r) {
 			return
 		}
-		playbook, err := move(r.Context(), mux.Vars(r)["id"], revision)
+		playbook, err := move(r.Context(), workspaceOf(r), mux.Vars(r)["id"], revision)
 		if err != nil {
 			h.fail(w, r, err)
 			return
@@ -130,12 +128,12 @@ func (h *handler) movePlaybook(move func(ctx context.Context, id string, revisio
 }
 
 // moveEnrolment answers a request that changes an enrolment's state.
-func (h *handler) moveEnrolment(move func(ctx context.Context, id string) (domain.Enrolment, error)) http.HandlerFunc {
+func (h *handler) moveEnrolment(move func(ctx context.Context, workspace domain.Workspace, id string) (domain.Enrolment, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !jsonrequest.Nothing(w, r) {
 			return
 		}
-		enrolment, err := move(r.Context(), mux.Vars(r)["id"])
+		enrolment, err := move(r.Context(), workspaceOf(r), mux.Vars(r)["id"])
 		if err != nil {
 			h.fail(w, r, err)
 			return
@@ -149,7 +147,7 @@ func (h *handler) enrolContact(w http.ResponseWriter, r *http.Request) {
 	if !jsonrequest.Read(w, r, readContact(&contact)) {
 		return
 	}
-	enrolment, err := h.service.EnrolContact(r.Context(), mux.Vars(r)["id"], contact)
+	enrolment, err := h.service.EnrolContact(r.Context(), workspaceOf(r), mux.Vars(r)["id"], contact)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -159,7 +157,7 @@ func (h *handler) enrolContact(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) getEnrolment(w http.ResponseWriter, r *http.Request) {
-	enrolment, err := h.service.GetEnrolment(r.Context(), mux.Vars(r)["id"])
+	enrolment, err := h.service.GetEnrolment(r.Context(), workspaceOf(r), mux.Vars(r)["id"])
 	if err != nil {
 		h.fail(w, r, err)
 		return

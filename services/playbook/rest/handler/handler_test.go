@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -357,7 +359,7 @@ type failing struct {
 	err error
 }
 
-func (f failing) Playbook(context.Context, string) (domain.Playbook, error) {
+func (f failing) Playbook(context.Context, domain.Workspace, string) (domain.Playbook, error) {
 	return domain.Playbook{}, f.err
 }
 
@@ -393,5 +395,99 @@ func TestClientGoesAway(t *testing.T) {
 	handlerOn(failing{err: context.Canceled}).ServeHTTP(recorder, request)
 	if recorder.Code != 499 {
 		t.Errorf("got %d, want 499", recorder.Code)
+	}
+}
+
+// Each of many contacts has the status that it would have had alone.
+func TestEnrolContacts(t *testing.T) {
+	h := newHandler(t)
+	path := send(h, http.MethodPost, "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t"}]}`).Header().Get("Location")
+	if got := send(h, http.MethodPost, path+"/enrolments:batch", `{"contacts":["a"]}`).Code; got != http.StatusUnprocessableEntity {
+		t.Errorf("in a draft: got %d, want 422", got)
+	}
+	decode(t, send(h, http.MethodPost, path+":activate", ``), http.StatusOK)
+	answer := decode(t, send(h, http.MethodPost, path+"/enrolments:batch", `{"contacts":["a","b","","a"]}`), http.StatusOK)
+	results, _ := answer["results"].([]any)
+	if len(results) != 4 {
+		t.Fatalf("got %v, want 4 results", answer)
+	}
+	for i, want := range []struct {
+		contact string
+		status  float64
+	}{{"a", 201}, {"b", 201}, {"", 400}, {"a", 409}} {
+		result, _ := results[i].(map[string]any)
+		enrolment, _ := result["enrolment"].(map[string]any)
+		detail, _ := result["detail"].(string)
+		if result["contact"] != want.contact || result["status"] != want.status || (detail == "") != (want.status == 201) || (enrolment != nil) != (want.status == 201) {
+			t.Errorf("contact %d: got %v, want %v", i, result, want)
+		}
+		if want.status == 201 {
+			id, _ := enrolment["id"].(string)
+			if got := decode(t, send(h, http.MethodGet, "/v1/enrolments/"+id, ""), http.StatusOK); !cmp.Equal(got, enrolment) {
+				t.Errorf("contact %d: got %v, stored is %v", i, enrolment, got)
+			}
+		}
+	}
+	for body, status := range map[string]int{
+		`{}`: 400, `{"contacts":[]}`: 400, `{"contacts":"a"}`: 400, `{"contacts":["a",1]}`: 400, `{"contacts":["a",null]}`: 400, `{"contacts":["c"],"x":1}`: 400,
+		`{"contacts":[` + strings.Repeat(`"",`, 10_000) + `""]}`: 400,
+	} {
+		if got := send(h, http.MethodPost, path+"/enrolments:batch", body).Code; got != status {
+			t.Errorf("%.40s: got %d, want %d", body, got, status)
+		}
+	}
+	if got := send(h, http.MethodPost, "/v1/playbooks/"+missing+"/enrolments:batch", `{"contacts":["a"]}`).Code; got != http.StatusNotFound {
+		t.Errorf("in a missing playbook: got %d, want 404", got)
+	}
+}
+
+// A list names the next page until it ends, and can be narrowed down.
+func TestListEnrolments(t *testing.T) {
+	h := newHandler(t)
+	path := send(h, http.MethodPost, "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t"}]}`).Header().Get("Location")
+	decode(t, send(h, http.MethodPost, path+":activate", ``), http.StatusOK)
+	if got := send(h, http.MethodGet, path+"/enrolments", "").Body.String(); got != `{"enrolments":[]}`+"\n" {
+		t.Errorf("an empty list is %s", got)
+	}
+	text := func(enrolment any, name string) string {
+		text, _ := enrolment.(map[string]any)[name].(string)
+		return text
+	}
+	var all []any
+	for _, contact := range []string{"a&b=c", "d&e=f", "g&h=i"} {
+		all = append(all, decode(t, send(h, http.MethodPost, path+"/enrolments", `{"contact":"`+contact+`"}`), http.StatusCreated))
+	}
+	// The clock stands still, so that IDs decide.
+	slices.SortFunc(all, func(a, b any) int { return strings.Compare(text(b, "id"), text(a, "id")) })
+	id, contact := text(all[1], "id"), url.QueryEscape(text(all[1], "contact"))
+	all[1] = decode(t, send(h, http.MethodPost, "/v1/enrolments/"+id+":pause", ``), http.StatusOK)
+	for _, test := range []struct {
+		query string
+		want  []any
+	}{
+		{"?page_size=2", all},
+		{"?state=ACTIVE&page_size=1", []any{all[0], all[2]}},
+		{"?contact=" + contact, all[1:2]},
+		{"?state=ACTIVE&contact=" + contact, nil},
+	} {
+		var got []any
+		for token := ""; ; {
+			page := decode(t, send(h, http.MethodGet, path+"/enrolments"+test.query+token, ""), http.StatusOK)
+			items, _ := page["enrolments"].([]any)
+			got = append(got, items...)
+			next, _ := page["next_page_token"].(string)
+			if next == "" {
+				break
+			}
+			token = "&page_token=" + next
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.query, diff)
+		}
+	}
+	for query, status := range map[string]int{"?state=active": 400, "?page_size=x": 400, "?page_token=x": 400, "?contact=%20": 400} {
+		if got := send(h, http.MethodGet, path+"/enrolments"+query, "").Code; got != status {
+			t.Errorf("%s: got %d, want %d", query, got, status)
+		}
 	}
 }

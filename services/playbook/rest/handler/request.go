@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -67,4 +68,21 @@ func readDelay(o *strictjson.Object, name string) time.Duration {
 
 func readContact(contact *string) func(*strictjson.Object) {
 	return func(o *strictjson.Object) { *contact = o.String("contact") }
+}
+
+func readContacts(contacts *[]string) func(*strictjson.Object) {
+	return func(o *strictjson.Object) { *contacts = o.Strings("contacts") }
+}
+
+// pageSize reads how long a page may be; 0 is for the use case to say.
+func pageSize(query url.Values) (int, error) {
+	text := query.Get("page_size")
+	if text == "" {
+		return 0, nil
+	}
+	size, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, domain.InvalidField("page_size", "must be a whole number")
+	}
+	return size, nil
 }

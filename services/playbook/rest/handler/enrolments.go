@@ -1,0 +1,86 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gorilla/mux"
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
+	"github.com/soketsugo/soketsugo/libs/runtime/jsonrequest"
+)
+
+type enrolmentList struct {
+	Enrolments    []enrolment `json:"enrolments"`
+	NextPageToken string      `json:"next_page_token,omitempty"`
+}
+
+// enrolmentResult is what became of one contact of many: the status that a request
+// for it alone would have had.
+type enrolmentResult struct {
+	Contact   string     `json:"contact"`
+	Status    int        `json:"status"`
+	Detail    string     `json:"detail,omitempty"`
+	Enrolment *enrolment `json:"enrolment,omitempty"`
+}
+
+type enrolmentResults struct {
+	Results []enrolmentResult `json:"results"`
+}
+
+func (h *handler) listEnrolments(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	size, err := pageSize(query)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	filter := usecase.EnrolmentFilter{
+		PlaybookID: mux.Vars(r)["id"], State: domain.EnrolmentState(query.Get("state")), Contact: query.Get("contact"),
+	}
+	page, err := h.service.ListEnrolments(r.Context(), workspaceOf(r), filter, size, query.Get("page_token"))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	list := enrolmentList{Enrolments: []enrolment{}, NextPageToken: page.NextToken}
+	for _, e := range page.Enrolments {
+		list.Enrolments = append(list.Enrolments, fromEnrolment(e))
+	}
+	write(w, http.StatusOK, list)
+}
+
+// enrolContacts answers with 200 when there is a result for each contact, whatever
+// they are.
+func (h *handler) enrolContacts(w http.ResponseWriter, r *http.Request) {
+	var contacts []string
+	if !jsonrequest.Read(w, r, readContacts(&contacts)) {
+		return
+	}
+	found, err := h.service.EnrolContacts(r.Context(), workspaceOf(r), mux.Vars(r)["id"], contacts)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.report(r, found[len(found)-1].Err)
+	answer := enrolmentResults{Results: make([]enrolmentResult, len(found))}
+	for i, result := range found {
+		answer.Results[i] = fromResult(result)
+	}
+	write(w, http.StatusOK, answer)
+}
+
+func fromResult(result usecase.EnrolmentResult) enrolmentResult {
+	answer := enrolmentResult{Contact: result.Contact}
+	var typed *domain.Error
+	switch {
+	case result.Err == nil:
+		stored := fromEnrolment(result.Enrolment)
+		answer.Status, answer.Enrolment = http.StatusCreated, &stored
+	case errors.As(result.Err, &typed):
+		answer.Status, answer.Detail = Status(typed.Kind), typed.Public()
+	default:
+		answer.Status, answer.Detail = http.StatusInternalServerError, internalError
+	}
+	return answer
+}
