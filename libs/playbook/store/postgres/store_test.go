@@ -47,11 +47,11 @@ func migrate(ctx context.Context, databaseURL string) error {
 	return err
 }
 
-// The store does what every store must do.
+// The store does what every store must do, as a role for which the policies hold.
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
 		t.Helper()
-		return open(t, cluster.Database(t))
+		return open(t, as(t, cluster.Database(t), "playbook_server"))
 	})
 }
 

@@ -39,14 +39,6 @@ func as(t *testing.T, databaseURL, role string) string {
 	return parsed.String()
 }
 
-// The store does what every store must do, also where the policies hold.
-func TestConformanceWithPolicies(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Store {
-		t.Helper()
-		return open(t, as(t, cluster.Database(t), "playbook_server"))
-	})
-}
-
 // A crowd is no problem.
 func TestCrowd(t *testing.T) {
 	storetest.Crowd(t, func(t *testing.T) storetest.Store {
