@@ -35,7 +35,8 @@ type Enrolment struct {
 	// Contact is the contact as another system knows it.
 	Contact string
 	State   EnrolmentState
-	// CurrentStep is the index of the step to do next, from 0.
+	// CurrentStep is the index of the step to do next, from 0; it is no WAIT. Of an
+	// enrolment that is completed it is the last one that was done.
 	CurrentStep int
 	// DueAt says when that step is due, in UTC with microseconds.
 	DueAt time.Time
@@ -43,10 +44,11 @@ type Enrolment struct {
 	CreatedAt time.Time
 }
 
-// Enrol puts a contact at the first step of a playbook. It fails with Invalid
-// when the contact is not a valid reference and with FailedPrecondition when
-// the playbook is not active. That a contact has at most one live enrolment in
-// a playbook is for the store to hold, since only it sees them all.
+// Enrol puts a contact at the first step of a playbook that is not WAIT. It fails
+// with Invalid when the contact is not a valid reference and with
+// FailedPrecondition when the playbook is not active. That a contact has at most one
+// live enrolment in a playbook is for the store to hold, since only it sees them
+// all.
 func Enrol(id string, playbook Playbook, contact string, now time.Time) (Enrolment, error) {
 	if err := CheckContact("contact", contact); err != nil {
 		return Enrolment{}, err
@@ -54,6 +56,7 @@ func Enrol(id string, playbook Playbook, contact string, now time.Time) (Enrolme
 	if err := playbook.CheckOpen(); err != nil {
 		return Enrolment{}, err
 	}
+	first, _ := NextWork(playbook.Steps, 0)
 	now = instant(now)
 	return Enrolment{
 		ID:               id,
@@ -61,8 +64,8 @@ func Enrol(id string, playbook Playbook, contact string, now time.Time) (Enrolme
 		PlaybookRevision: playbook.Revision,
 		Contact:          contact,
 		State:            EnrolmentActive,
-		CurrentStep:      0,
-		DueAt:            now.Add(playbook.Steps[0].Delay),
+		CurrentStep:      first.Step,
+		DueAt:            now.Add(first.After),
 		CreatedAt:        now,
 	}, nil
 }
@@ -81,7 +84,7 @@ func CheckContact(field, contact string) error {
 // CheckOpen returns nil when contacts can be enrolled in the playbook, and fails
 // with FailedPrecondition otherwise.
 func (p Playbook) CheckOpen() error {
-	if p.State != PlaybookActive || len(p.Steps) == 0 {
+	if p.State != PlaybookActive || !hasWork(p.Steps) {
 		return Errorf(FailedPrecondition, "playbook %s is %s; contacts can be enrolled in an active one only", p.ID, p.State)
 	}
 	return nil

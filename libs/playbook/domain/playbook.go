@@ -133,15 +133,15 @@ func (s Step) validate(found *violations, prefix string) {
 
 // Activate returns the playbook as an active one. An active playbook is
 // returned as it is, so that a request can be repeated. It fails with
-// FailedPrecondition when the playbook has no step or is archived.
+// FailedPrecondition when the playbook has no step but WAIT or is archived.
 func (p Playbook) Activate(now time.Time) (Playbook, error) {
 	switch {
 	case p.State == PlaybookActive:
 		return p, nil
 	case p.State != PlaybookDraft:
 		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only a draft can be activated", p.ID, p.State)
-	case len(p.Steps) == 0:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s has no steps; it needs at least one to be activated", p.ID)
+	case !hasWork(p.Steps):
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s has no steps but WAIT; it needs at least one to be activated", p.ID)
 	}
 	p.State = PlaybookActive
 	return p.changed(now), nil
@@ -172,7 +172,7 @@ type Change struct {
 // Apply returns the playbook with a change. A change to what is there already
 // changes nothing, so that a request can be repeated. It fails with Invalid and
 // every mistake that it finds, and with FailedPrecondition when the playbook is
-// archived, or when it is active and would have no step any more. Contacts that
+// archived, or when it is active and would have no step but WAIT any more. Contacts that
 // are on their way go on with the steps of the revision that they were enrolled
 // in.
 func (p Playbook) Apply(change Change, now time.Time) (Playbook, error) {
@@ -194,8 +194,8 @@ func (p Playbook) Apply(change Change, now time.Time) (Playbook, error) {
 		return p, nil
 	case p.State == PlaybookArchived:
 		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it cannot be changed", p.ID, p.State)
-	case len(draft.Steps) == 0 && p.State == PlaybookActive:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it needs at least one step", p.ID, p.State)
+	case !hasWork(draft.Steps) && p.State == PlaybookActive:
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it needs at least one step that is not WAIT", p.ID, p.State)
 	}
 	p.Name, p.Description, p.Steps = draft.Name, draft.Description, slices.Clone(draft.Steps)
 	return p.changed(now), nil

@@ -64,6 +64,7 @@ func (s *Service) enrolChunk(ctx context.Context, workspace domain.Workspace, pl
 	}
 	results := make([]EnrolmentResult, len(contacts))
 	var valid []domain.Enrolment
+	var first []domain.Task
 	var places []int
 	now := s.now()
 	for i, contact := range contacts {
@@ -71,12 +72,13 @@ func (s *Service) enrolChunk(ctx context.Context, workspace domain.Workspace, pl
 		results[i] = EnrolmentResult{Contact: contact, Enrolment: enrolment, Err: err}
 		if err == nil {
 			valid, places = append(valid, enrolment), append(places, i)
+			first = append(first, domain.FirstTask(s.newID(), enrolment, playbook.Steps))
 		}
 	}
 	if len(valid) == 0 {
 		return results, nil
 	}
-	stored, err := s.store.CreateEnrolments(ctx, workspace, valid)
+	stored, err := s.store.CreateEnrolments(ctx, workspace, valid, first)
 	if err != nil {
 		return nil, fmt.Errorf("storing enrolments: %w", err)
 	}

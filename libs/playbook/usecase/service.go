@@ -33,17 +33,17 @@ type PlaybookStore interface {
 
 // EnrolmentStore keeps enrolments, as PlaybookStore keeps playbooks.
 type EnrolmentStore interface {
-	// CreateEnrolment stores a new enrolment. Fails with AlreadyExists when the
+	// CreateEnrolment stores a new enrolment with its first task. Fails with AlreadyExists when the
 	// contact has a live enrolment in the playbook or the ID is taken, with
 	// NotFound when there is no such playbook, and with Conflict when the
 	// playbook is not at the enrolment's PlaybookRevision any more.
-	CreateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment domain.Enrolment) error
-	// CreateEnrolments stores new enrolments in one playbook at one revision, all in
-	// one transaction, and says which of them it has stored: the contacts of the
+	CreateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment domain.Enrolment, first domain.Task) error
+	// CreateEnrolments stores new enrolments in one playbook at one revision, each with
+	// its first task, all in one transaction, and says which of them it has stored: the contacts of the
 	// others have a live enrolment in the playbook, maybe one of before in the list.
 	// Fails with NotFound and Conflict as CreateEnrolment does, and stores nothing
 	// then.
-	CreateEnrolments(ctx context.Context, workspace domain.Workspace, enrolments []domain.Enrolment) (stored []bool, err error)
+	CreateEnrolments(ctx context.Context, workspace domain.Workspace, enrolments []domain.Enrolment, first []domain.Task) (stored []bool, err error)
 	// Enrolments returns up to limit enrolments that come after a position in the
 	// order of the list, or from its start when after is nil.
 	Enrolments(ctx context.Context, workspace domain.Workspace, filter EnrolmentFilter, after *Position, limit int) ([]domain.Enrolment, error)
@@ -66,6 +66,7 @@ type Position struct {
 type Store interface {
 	PlaybookStore
 	EnrolmentStore
+	TaskStore
 }
 
 // Service does what the API offers. It is safe for concurrent use.
@@ -166,7 +167,8 @@ func (s *Service) EnrolContact(ctx context.Context, workspace domain.Workspace, 
 	if err != nil {
 		return domain.Enrolment{}, err
 	}
-	if err := s.store.CreateEnrolment(ctx, workspace, enrolment); err != nil {
+	first := domain.FirstTask(s.newID(), enrolment, playbook.Steps)
+	if err := s.store.CreateEnrolment(ctx, workspace, enrolment, first); err != nil {
 		return domain.Enrolment{}, fmt.Errorf("storing the enrolment: %w", err)
 	}
 	return enrolment, nil

@@ -434,7 +434,7 @@ func (s *stopping) Playbook(context.Context, domain.Workspace, string) (domain.P
 	return domain.Playbook{ID: id(1), State: domain.PlaybookActive, Steps: []domain.Step{{Kind: domain.StepCall, Title: "t"}}}, nil
 }
 
-func (s *stopping) CreateEnrolments(_ context.Context, _ domain.Workspace, enrolments []domain.Enrolment) ([]bool, error) {
+func (s *stopping) CreateEnrolments(_ context.Context, _ domain.Workspace, enrolments []domain.Enrolment, _ []domain.Task) ([]bool, error) {
 	return slices.Repeat([]bool{true}, len(enrolments)), nil
 }
 

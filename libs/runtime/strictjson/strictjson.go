@@ -172,6 +172,21 @@ func (o *Object) Strings(name string) []string {
 }
 
 // Objects reads an array of objects, each with the function read.
+// Int reads a whole number.
+func (o *Object) Int(name string) int {
+	value := o.take(name)
+	if value == nil {
+		return 0
+	}
+	var number int
+	if json.Unmarshal(value, &number) != nil {
+		o.mistake(name, "must be a whole number")
+	}
+	return number
+}
+
+// Objects reads an array of objects, each with the function read. Mistakes in
+// more than a hundred of them are not told apart: reading stops there.
 func (o *Object) Objects(name string, read func(*Object)) {
 	value := o.take(name)
 	if value == nil {

@@ -2,6 +2,7 @@ package strictjson_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -15,6 +16,9 @@ func read(document string) ([]string, error) {
 	var got []string
 	err := strictjson.Read(strings.NewReader(document), func(o *strictjson.Object) {
 		got = append(got, "name="+o.String("name"))
+		if count := o.Int("count"); count != 0 {
+			got = append(got, fmt.Sprint("count=", count))
+		}
 		o.Objects("items", func(o *strictjson.Object) { got = append(got, "title="+o.String("title")) })
 		for _, tag := range o.Strings("tags") {
 			got = append(got, "tag="+tag)
@@ -34,6 +38,8 @@ func TestRead(t *testing.T) {
 		{`{"tags":["a"," ","\u00e9",""]}`, []string{"name=", "tag=a", "tag= ", "tag=é", "tag="}},
 		{`{"tags":[]}`, []string{"name="}},
 		{`{"tags":null}`, []string{"name="}},
+		{`{"count":-3}`, []string{"name=", "count=-3"}},
+		{`{"count":null}`, []string{"name="}},
 		{`{"items":[{"title":"a"},{}],"name":"疎 \"q\" \u00e9"}`, []string{`name=疎 "q" é`, "title=a", "title="}},
 	} {
 		got, err := read(test.document)
@@ -66,6 +72,10 @@ func TestMistakes(t *testing.T) {
 		{`{"name":"a","name":"b"}`, []string{"name"}},
 		{`{"name":1}`, []string{"name"}},
 		{`{"name":{}}`, []string{"name"}},
+		{`{"count":"1"}`, []string{"count"}},
+		{`{"count":1.5}`, []string{"count"}},
+		{`{"count":1e30}`, []string{"count"}},
+		{`{"count":true}`, []string{"count"}},
 		{`{"items":{}}`, []string{"items"}},
 		{`{"items":[{},1,null,{"titel":"x"}]}`, []string{"items[1]", "items[2]", "items[3].titel"}},
 		{`{"tags":"a"}`, []string{"tags"}},

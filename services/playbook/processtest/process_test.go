@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -472,14 +473,14 @@ func TestMigrateExitCodes(t *testing.T) {
 		want      int
 		log       string
 	}{
-		{"an empty database", databaseURL, 0, `"applied":1`},
+		{"an empty database", databaseURL, 0, `"applied":[1-9]`},
 		{"nothing to do", databaseURL, 0, `"applied":0`},
 		{"nobody answers", "postgres://u@127.0.0.1:1/d", 3, "did not answer in time"},
 	} {
 		c, log := start(t, migrateProcess, map[string]string{"DATABASE_URL": test.url, "DATABASE_WAIT": "500ms"})
 		finish(t, c, test.want)
-		if !strings.Contains(log.String(), test.log) {
-			t.Errorf("%s: the log is %s, want %q in it", test.name, log, test.log)
+		if !regexp.MustCompile(test.log).MatchString(log.String()) {
+			t.Errorf("%s: the log is %s, want %s in it", test.name, log, test.log)
 		}
 	}
 	c, log := start(t, migrateProcess, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/d"})

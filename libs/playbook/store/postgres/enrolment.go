@@ -15,17 +15,23 @@ const enrolmentColumns = `id, playbook_id, playbook_revision, contact, state, cu
 
 // CreateEnrolment stores a new enrolment. Fails with AlreadyExists, NotFound and
 // Conflict, see usecase.EnrolmentStore.
-func (s *Store) CreateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment domain.Enrolment) error {
+func (s *Store) CreateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment domain.Enrolment, first domain.Task) error {
 	var result sql.Result
 	err := s.do(ctx, workspace, func(ctx context.Context) (err error) {
 		// FOR SHARE holds the playbook at this revision until the enrolment is
 		// committed: nobody can archive it between the two.
 		result, err = s.db.ExecContext(ctx,
-			`INSERT INTO enrolments (workspace, `+enrolmentColumns+`)
-			 SELECT workspace, $2, id, revision, $5, $6, $7, $8, $9 FROM playbooks
-			 WHERE workspace = $1 AND id = $3 AND revision = $4 FOR SHARE`,
+			`WITH enrolled AS (
+				INSERT INTO enrolments (workspace, `+enrolmentColumns+`)
+				SELECT workspace, $2, id, revision, $5, $6, $7, $8, $9 FROM playbooks
+				WHERE workspace = $1 AND id = $3 AND revision = $4 FOR SHARE
+				RETURNING enrolments.id
+			)
+			INSERT INTO tasks (`+newTaskColumns+`)
+			SELECT $1, $10, enrolled.id, $11, $12, $13, $14, $15, $16, 0, '', '' FROM enrolled`+notifyIfSoon,
 			string(workspace), enrolment.ID, enrolment.PlaybookID, enrolment.PlaybookRevision, enrolment.Contact, string(enrolment.State),
-			enrolment.CurrentStep, enrolment.DueAt, enrolment.CreatedAt)
+			enrolment.CurrentStep, enrolment.DueAt, enrolment.CreatedAt,
+			first.ID, first.Step, string(first.Kind), first.Title, first.DueAt, string(first.State), first.ClaimableAt)
 		return err
 	})
 	switch constraint(err) {
@@ -88,22 +94,29 @@ func (s *Store) Enrolments(ctx context.Context, workspace domain.Workspace, filt
 // UpdateEnrolment replaces an enrolment. Fails with NotFound and Conflict, see
 // usecase.EnrolmentStore.
 func (s *Store) UpdateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment, from domain.Enrolment) error {
-	var result sql.Result
-	err := s.do(ctx, workspace, func(ctx context.Context) (err error) {
-		result, err = s.db.ExecContext(ctx,
-			`UPDATE enrolments SET state = $5, current_step = $6, due_at = $7
-			 WHERE workspace = $1 AND id = $2 AND state = $3 AND current_step = $4`,
-			string(workspace), enrolment.ID, string(from.State), from.CurrentStep, string(enrolment.State), enrolment.CurrentStep, enrolment.DueAt)
-		return err
+	var moved int
+	err := s.do(ctx, workspace, func(ctx context.Context) error {
+		return s.db.QueryRowContext(ctx,
+			`WITH moved AS (
+				UPDATE enrolments SET state = $5, current_step = $6, due_at = $7
+				WHERE workspace = $1 AND id = $2 AND state = $3 AND current_step = $4
+				RETURNING id, state
+			), cancelled AS (
+				UPDATE tasks SET state = 'CANCELLED' FROM moved
+				WHERE tasks.workspace = $1 AND tasks.enrolment_id = moved.id AND moved.state = 'CANCELLED'
+				AND tasks.state IN ('PENDING', 'LEASED', 'FAILED')
+			), retried AS (
+				UPDATE tasks SET state = 'PENDING', claimable_at = due_at, attempts = 0 FROM moved
+				WHERE tasks.workspace = $1 AND tasks.enrolment_id = moved.id AND moved.state = 'ACTIVE' AND tasks.state = 'FAILED'
+			)
+			SELECT count(*), max(CASE WHEN state = 'ACTIVE' THEN pg_notify('`+noticeChannel+`', $1)::text END) FROM moved`,
+			string(workspace), enrolment.ID, string(from.State), from.CurrentStep, string(enrolment.State), enrolment.CurrentStep, enrolment.DueAt,
+		).Scan(&moved, new(sql.NullString))
 	})
 	if err != nil {
 		return fmt.Errorf("updating an enrolment: %w", err)
 	}
-	count, err := result.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("counting changed rows: %w", err)
-	}
-	if count > 0 {
+	if moved > 0 {
 		return nil
 	}
 	if _, err := s.Enrolment(ctx, workspace, enrolment.ID); err != nil {

@@ -49,6 +49,7 @@ const (
 type Store struct {
 	db        *sql.DB
 	connector *pgsql.Connector
+	notices   *notices
 	// patience bounds one statement, waiting for a connection included, when the
 	// caller's context has no earlier deadline.
 	patience time.Duration
@@ -64,7 +65,9 @@ func Open(databaseURL string) (*Store, error) {
 		return nil, err
 	}
 	connector := pgsql.NewConnector(config)
-	return &Store{db: pgsql.OpenPool(connector), connector: connector, patience: queryTimeout}, nil
+	return &Store{
+		db: pgsql.OpenPool(connector), connector: connector, notices: newNotices(connector), patience: queryTimeout,
+	}, nil
 }
 
 // defaults are what holds where the URL says nothing.
@@ -124,6 +127,7 @@ func (s *Store) Close() {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
+		s.notices.close()
 		// Every change was committed when its method returned.
 		_ = s.db.Close()
 		// database/sql closes those in use when they are given back, and tells nobody.

@@ -175,7 +175,9 @@ func TestEnrolmentDuringUpdate(t *testing.T) {
 	other := connect(t, databaseURL)
 	run(t, other, "BEGIN; UPDATE playbooks SET state = 'ARCHIVED', revision = revision + 1")
 	enrolled := make(chan error, 1)
-	go func() { enrolled <- store.CreateEnrolment(t.Context(), workspace, enrolment) }()
+	go func() {
+		enrolled <- store.CreateEnrolment(t.Context(), workspace, enrolment, firstTask(enrolment, playbook))
+	}()
 	select {
 	case err := <-enrolled:
 		t.Errorf("CreateEnrolment did not wait: %v", err)

@@ -99,7 +99,7 @@ func TestPolicies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.CreateEnrolment(t.Context(), workspace, enrolment); err != nil {
+	if err := store.CreateEnrolment(t.Context(), workspace, enrolment, firstTask(enrolment, playbook)); err != nil {
 		t.Fatal(err)
 	}
 	admin := connect(t, databaseURL)
@@ -240,7 +240,9 @@ func TestDeadlock(t *testing.T) {
 		SET deadlock_timeout = '1min'`)
 	run(t, other, "BEGIN; SELECT FROM gate FOR UPDATE")
 	enrolled := make(chan error, 1)
-	go func() { enrolled <- store.CreateEnrolment(t.Context(), workspace, enrolment) }()
+	go func() {
+		enrolled <- store.CreateEnrolment(t.Context(), workspace, enrolment, firstTask(enrolment, playbook))
+	}()
 	admin := connect(t, databaseURL)
 	waitFor(t, admin, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
 	run(t, other, "UPDATE playbooks SET name = 'x'; COMMIT")

@@ -11,7 +11,7 @@ import (
 
 // CreateEnrolments stores new enrolments in one playbook, in one transaction. See
 // usecase.EnrolmentStore.
-func (s *Store) CreateEnrolments(ctx context.Context, workspace domain.Workspace, enrolments []domain.Enrolment) ([]bool, error) {
+func (s *Store) CreateEnrolments(ctx context.Context, workspace domain.Workspace, enrolments []domain.Enrolment, first []domain.Task) ([]bool, error) {
 	playbookID, expected := enrolments[0].PlaybookID, enrolments[0].PlaybookRevision
 	stored := make([]bool, len(enrolments))
 	err := s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -41,7 +41,12 @@ func (s *Store) CreateEnrolments(ctx context.Context, workspace domain.Workspace
 			if err != nil {
 				return err
 			}
-			stored[i] = count > 0
+			if stored[i] = count > 0; !stored[i] {
+				continue
+			}
+			if err := createTask(ctx, tx, workspace, first[i]); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

@@ -14,24 +14,31 @@ import (
 // enrolmentColumns is in the order that scanEnrolment reads.
 const enrolmentColumns = `id, playbook_id, playbook_revision, contact, state, current_step, due_at, created_at`
 
-// CreateEnrolment stores a new enrolment. Fails with AlreadyExists, NotFound and
-// Conflict, see usecase.EnrolmentStore. One statement is one transaction, so
-// the playbook cannot change between the check and the insert.
-func (s *Store) CreateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment domain.Enrolment) error {
-	limited, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	result, err := s.db.ExecContext(limited,
-		`INSERT INTO enrolments (workspace, `+enrolmentColumns+`)
-		 SELECT workspace, ?, id, revision, ?, ?, ?, ?, ? FROM playbooks WHERE workspace = ? AND id = ? AND revision = ?`,
-		enrolment.ID, enrolment.Contact, string(enrolment.State), enrolment.CurrentStep,
-		micros(enrolment.DueAt), micros(enrolment.CreatedAt), string(workspace), enrolment.PlaybookID, enrolment.PlaybookRevision)
+// CreateEnrolment stores a new enrolment with its first task. Fails with
+// AlreadyExists, NotFound and Conflict, see usecase.EnrolmentStore.
+func (s *Store) CreateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment domain.Enrolment, first domain.Task) error {
+	var result sql.Result
+	err := s.transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		result, err = tx.ExecContext(ctx,
+			`INSERT INTO enrolments (workspace, `+enrolmentColumns+`)
+			 SELECT workspace, ?, id, revision, ?, ?, ?, ?, ? FROM playbooks WHERE workspace = ? AND id = ? AND revision = ?`,
+			enrolment.ID, enrolment.Contact, string(enrolment.State), enrolment.CurrentStep,
+			micros(enrolment.DueAt), micros(enrolment.CreatedAt), string(workspace), enrolment.PlaybookID, enrolment.PlaybookRevision)
+		if err != nil {
+			return err
+		}
+		if count, err := result.RowsAffected(); err != nil || count == 0 {
+			return err
+		}
+		return createTask(ctx, tx, workspace, first)
+	})
 	switch {
 	case violates(err, codes.SQLITE_CONSTRAINT_PRIMARYKEY):
 		return domain.Errorf(domain.AlreadyExists, "enrolment %s exists already", enrolment.ID)
 	case violates(err, codes.SQLITE_CONSTRAINT_UNIQUE):
 		return domain.AlreadyEnrolled(enrolment.Contact, enrolment.PlaybookID)
 	case err != nil:
-		return fmt.Errorf("inserting an enrolment: %w", translate(ctx, err))
+		return fmt.Errorf("inserting an enrolment: %w", err)
 	}
 	return s.changed(ctx, workspace, result, enrolment.PlaybookID, enrolment.PlaybookRevision)
 }
@@ -79,20 +86,24 @@ func (s *Store) Enrolments(ctx context.Context, workspace domain.Workspace, filt
 // UpdateEnrolment replaces an enrolment. Fails with NotFound and Conflict, see
 // usecase.EnrolmentStore.
 func (s *Store) UpdateEnrolment(ctx context.Context, workspace domain.Workspace, enrolment, from domain.Enrolment) error {
-	limited, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	result, err := s.db.ExecContext(limited,
-		`UPDATE enrolments SET state = ?, current_step = ?, due_at = ?
-		 WHERE workspace = ? AND id = ? AND state = ? AND current_step = ?`,
-		string(enrolment.State), enrolment.CurrentStep, micros(enrolment.DueAt), string(workspace), enrolment.ID, string(from.State), from.CurrentStep)
+	var moved int64
+	err := s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx,
+			`UPDATE enrolments SET state = ?, current_step = ?, due_at = ?
+			 WHERE workspace = ? AND id = ? AND state = ? AND current_step = ?`,
+			string(enrolment.State), enrolment.CurrentStep, micros(enrolment.DueAt), string(workspace), enrolment.ID, string(from.State), from.CurrentStep)
+		if err != nil {
+			return err
+		}
+		if moved, err = result.RowsAffected(); err != nil || moved == 0 {
+			return err
+		}
+		return followEnrolment(ctx, tx, workspace, enrolment)
+	})
 	if err != nil {
-		return fmt.Errorf("updating an enrolment: %w", translate(ctx, err))
+		return fmt.Errorf("updating an enrolment: %w", err)
 	}
-	count, err := result.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("counting changed rows: %w", err)
-	}
-	if count > 0 {
+	if moved > 0 {
 		return nil
 	}
 	if _, err := s.Enrolment(ctx, workspace, enrolment.ID); err != nil {

@@ -17,7 +17,7 @@ import (
 func bulk(t *testing.T, store Store) {
 	playbook, other := createActive(t, store, 1), createActive(t, store, 2)
 	for _, live := range []domain.Enrolment{newEnrolment(t, 3, playbook, "b"), newEnrolment(t, 4, other, "a")} {
-		if err := store.CreateEnrolment(t.Context(), workspace, live); err != nil {
+		if err := store.CreateEnrolment(t.Context(), workspace, live, firstTask(live)); err != nil {
 			t.Fatalf("CreateEnrolment: %v", err)
 		}
 	}
@@ -26,7 +26,7 @@ func bulk(t *testing.T, store Store) {
 	for i, contact := range contacts {
 		enrolments[i] = newEnrolment(t, 10+i, playbook, contact)
 	}
-	stored, err := store.CreateEnrolments(t.Context(), workspace, enrolments)
+	stored, err := store.CreateEnrolments(t.Context(), workspace, enrolments, firstTasks(enrolments))
 	if err != nil {
 		t.Fatalf("CreateEnrolments: %v", err)
 	}
@@ -47,7 +47,7 @@ func bulk(t *testing.T, store Store) {
 	for i := range again {
 		again[i].ID = id(20 + i)
 	}
-	stored, err = store.CreateEnrolments(t.Context(), workspace, again)
+	stored, err = store.CreateEnrolments(t.Context(), workspace, again, firstTasks(again))
 	if err != nil {
 		t.Fatalf("CreateEnrolments: %v", err)
 	}
@@ -59,7 +59,7 @@ func bulk(t *testing.T, store Store) {
 func bulkInChangedPlaybook(t *testing.T, store Store) {
 	playbook := createActive(t, store, 1)
 	enrolments := []domain.Enrolment{newEnrolment(t, 2, playbook, "a"), newEnrolment(t, 3, playbook, "b")}
-	_, err := store.CreateEnrolments(t.Context(), stranger, enrolments)
+	_, err := store.CreateEnrolments(t.Context(), stranger, enrolments, firstTasks(enrolments))
 	wantKind(t, "CreateEnrolments elsewhere", err, domain.NotFound)
 	archived, err := playbook.Archive(epoch)
 	if err != nil {
@@ -68,7 +68,7 @@ func bulkInChangedPlaybook(t *testing.T, store Store) {
 	if err := store.UpdatePlaybook(t.Context(), workspace, archived, playbook.Revision); err != nil {
 		t.Fatalf("UpdatePlaybook: %v", err)
 	}
-	_, err = store.CreateEnrolments(t.Context(), workspace, enrolments)
+	_, err = store.CreateEnrolments(t.Context(), workspace, enrolments, firstTasks(enrolments))
 	wantKind(t, "CreateEnrolments", err, domain.Conflict)
 	for _, enrolment := range enrolments {
 		_, err := store.Enrolment(t.Context(), workspace, enrolment.ID)
@@ -94,7 +94,7 @@ func concurrentBulk(t *testing.T, store Store) {
 			enrolments[i] = newEnrolment(t, 100+caller*contacts+i, playbook, fmt.Sprintf("contact %d", contact))
 		}
 		group.Go(func() {
-			stored, err := store.CreateEnrolments(t.Context(), workspace, enrolments)
+			stored, err := store.CreateEnrolments(t.Context(), workspace, enrolments, firstTasks(enrolments))
 			if err != nil {
 				t.Errorf("CreateEnrolments: %v", err)
 			}
@@ -130,13 +130,13 @@ func enrolmentPages(t *testing.T, store Store) {
 			}
 			// Times that are equal, so that IDs decide.
 			enrolment.CreatedAt = epoch.Add(time.Duration(i/2) * time.Microsecond)
-			if err := store.CreateEnrolment(t.Context(), workspace, enrolment); err != nil {
+			if err := store.CreateEnrolment(t.Context(), workspace, enrolment, firstTask(enrolment)); err != nil {
 				t.Fatalf("CreateEnrolment: %v", err)
 			}
 			all = append([]domain.Enrolment{enrolment}, all...)
 		}
 	}
-	if err := store.CreateEnrolment(t.Context(), workspace, newEnrolment(t, 99, other, "a")); err != nil {
+	if err := store.CreateEnrolment(t.Context(), workspace, newEnrolment(t, 99, other, "a"), firstTask(newEnrolment(t, 99, other, "a"))); err != nil {
 		t.Fatalf("CreateEnrolment: %v", err)
 	}
 	for _, filter := range []usecase.EnrolmentFilter{
@@ -194,7 +194,7 @@ func Crowd(t *testing.T, open func(t *testing.T) Store) {
 	}
 	begin := time.Now()
 	wantOneWinner(t, crowd, domain.AlreadyExists, func(n int) error {
-		return store.CreateEnrolment(t.Context(), workspace, enrolments[n])
+		return store.CreateEnrolment(t.Context(), workspace, enrolments[n], firstTask(enrolments[n]))
 	})
 	t.Logf("%d enrolments of one contact took %s", crowd, time.Since(begin).Round(time.Millisecond))
 }

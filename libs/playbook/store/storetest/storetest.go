@@ -53,6 +53,17 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"ConcurrentBulk", concurrentBulk},
 		{"EnrolmentPages", enrolmentPages},
 		{"Workspaces", workspaces},
+		{"TaskRoundTrip", taskRoundTrip},
+		{"TaskNotFound", taskNotFound},
+		{"ClaimOrder", claimOrder},
+		{"LeaseRunsOut", leaseRunsOut},
+		{"CompleteTasks", completeTasks},
+		{"FailTasks", failTasks},
+		{"TasksOfInactive", tasksOfInactive},
+		{"TasksOfWorkspaces", tasksOfWorkspaces},
+		{"DueTasks", dueTasks},
+		{"ConcurrentClaims", concurrentClaims},
+		{"ConcurrentCompletion", concurrentCompletion},
 		{"CancelledContext", cancelledContext},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
@@ -317,7 +328,7 @@ func enrolmentRoundTrip(t *testing.T, store Store) {
 	playbook := createActive(t, store, 1)
 	for i, contact := range []string{"crm:1", "O'Brien \"☎\" %", strings.Repeat("🦊", domain.MaxContactLength)} {
 		want := newEnrolment(t, 10+i, playbook, contact)
-		if err := store.CreateEnrolment(t.Context(), workspace, want); err != nil {
+		if err := store.CreateEnrolment(t.Context(), workspace, want, firstTask(want)); err != nil {
 			t.Fatalf("CreateEnrolment: %v", err)
 		}
 		got, err := store.Enrolment(t.Context(), workspace, want.ID)
@@ -336,7 +347,7 @@ func enrolmentNotFound(t *testing.T, store Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), workspace, newEnrolment(t, 2, missing, "c")), domain.NotFound)
+	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), workspace, newEnrolment(t, 2, missing, "c"), firstTask(newEnrolment(t, 2, missing, "c"))), domain.NotFound)
 }
 
 // An enrolment is replaced where it is at the state and step that was read, and
@@ -344,7 +355,7 @@ func enrolmentNotFound(t *testing.T, store Store) {
 func updateEnrolment(t *testing.T, store Store) {
 	playbook := createActive(t, store, 1)
 	before := newEnrolment(t, 10, playbook, "c")
-	if err := store.CreateEnrolment(t.Context(), workspace, before); err != nil {
+	if err := store.CreateEnrolment(t.Context(), workspace, before, firstTask(before)); err != nil {
 		t.Fatalf("CreateEnrolment: %v", err)
 	}
 	after := before
@@ -367,7 +378,7 @@ func updateEnrolment(t *testing.T, store Store) {
 // Of many who move an enrolment at once one does.
 func concurrentEnrolmentUpdate(t *testing.T, store Store) {
 	before := newEnrolment(t, 10, createActive(t, store, 1), "c")
-	if err := store.CreateEnrolment(t.Context(), workspace, before); err != nil {
+	if err := store.CreateEnrolment(t.Context(), workspace, before, firstTask(before)); err != nil {
 		t.Fatalf("CreateEnrolment: %v", err)
 	}
 	errs := make(chan error, 8)
@@ -398,7 +409,7 @@ func oneLiveEnrolment(t *testing.T, store Store) {
 		n++
 		enrolment := newEnrolment(t, n, playbook, contact)
 		enrolment.State = state
-		return store.CreateEnrolment(t.Context(), workspace, enrolment)
+		return store.CreateEnrolment(t.Context(), workspace, enrolment, firstTask(enrolment))
 	}
 	for _, test := range []struct {
 		name     string
@@ -419,7 +430,7 @@ func oneLiveEnrolment(t *testing.T, store Store) {
 		wantKind(t, test.name, enrol(test.playbook, test.contact, test.state), test.want)
 	}
 	used := newEnrolment(t, n, playbook, "c")
-	wantKind(t, "an ID that is taken", store.CreateEnrolment(t.Context(), workspace, used), domain.AlreadyExists)
+	wantKind(t, "an ID that is taken", store.CreateEnrolment(t.Context(), workspace, used, firstTask(used)), domain.AlreadyExists)
 }
 
 // Of many enrolments of one contact at once, one wins.
@@ -430,7 +441,7 @@ func concurrentEnrolment(t *testing.T, store Store) {
 		enrolments[n] = newEnrolment(t, 10+n, playbook, "a")
 	}
 	wantOneWinner(t, len(enrolments), domain.AlreadyExists, func(n int) error {
-		return store.CreateEnrolment(t.Context(), workspace, enrolments[n])
+		return store.CreateEnrolment(t.Context(), workspace, enrolments[n], firstTask(enrolments[n]))
 	})
 }
 
@@ -444,7 +455,7 @@ func enrolmentInChangedPlaybook(t *testing.T, store Store) {
 	if err := store.UpdatePlaybook(t.Context(), workspace, changed, playbook.Revision); err != nil {
 		t.Fatalf("UpdatePlaybook: %v", err)
 	}
-	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), workspace, enrolment), domain.Conflict)
+	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), workspace, enrolment, firstTask(enrolment)), domain.Conflict)
 }
 
 // A caller that gave up gets its own error back, of no kind.

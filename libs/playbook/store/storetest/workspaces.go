@@ -12,7 +12,7 @@ import (
 func steps(t *testing.T, store Store) {
 	first := createActive(t, store, 1)
 	enrolment := newEnrolment(t, 2, first, "a")
-	if err := store.CreateEnrolment(t.Context(), workspace, enrolment); err != nil {
+	if err := store.CreateEnrolment(t.Context(), workspace, enrolment, firstTask(enrolment)); err != nil {
 		t.Fatalf("CreateEnrolment: %v", err)
 	}
 	second, err := first.Apply(domain.Change{Steps: &[]domain.Step{{Kind: domain.StepWait, Title: "Wait"}, {Kind: domain.StepEmail, Title: "Write"}}}, epoch)
@@ -48,7 +48,7 @@ func steps(t *testing.T, store Store) {
 func workspaces(t *testing.T, store Store) {
 	playbook := createActive(t, store, 1)
 	enrolment := newEnrolment(t, 2, playbook, "a")
-	if err := store.CreateEnrolment(t.Context(), workspace, enrolment); err != nil {
+	if err := store.CreateEnrolment(t.Context(), workspace, enrolment, firstTask(enrolment)); err != nil {
 		t.Fatalf("CreateEnrolment: %v", err)
 	}
 	renamed, err := playbook.Archive(epoch.Add(time.Minute))
@@ -73,13 +73,13 @@ func workspaces(t *testing.T, store Store) {
 	wantEqual(t, "the stranger's playbooks", list, []domain.Playbook(nil))
 	wantKind(t, "UpdatePlaybook", store.UpdatePlaybook(t.Context(), stranger, renamed, playbook.Revision), domain.NotFound)
 	wantKind(t, "UpdateEnrolment", store.UpdateEnrolment(t.Context(), stranger, paused, enrolment), domain.NotFound)
-	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), stranger, newEnrolment(t, 3, playbook, "b")), domain.NotFound)
+	wantKind(t, "CreateEnrolment", store.CreateEnrolment(t.Context(), stranger, newEnrolment(t, 3, playbook, "b"), firstTask(newEnrolment(t, 3, playbook, "b"))), domain.NotFound)
 
 	// The stranger has the same, and changes it.
 	if err := store.CreatePlaybook(t.Context(), stranger, playbook); err != nil {
 		t.Fatalf("CreatePlaybook: %v", err)
 	}
-	if err := store.CreateEnrolment(t.Context(), stranger, enrolment); err != nil {
+	if err := store.CreateEnrolment(t.Context(), stranger, enrolment, firstTask(enrolment)); err != nil {
 		t.Fatalf("CreateEnrolment: %v", err)
 	}
 	if err := store.UpdatePlaybook(t.Context(), stranger, renamed, playbook.Revision); err != nil {

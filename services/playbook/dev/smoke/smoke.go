@@ -39,6 +39,7 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 	s := &scenario{
 		playbooks:  playbookv1.NewPlaybookServiceClient(conn),
 		enrolments: playbookv1.NewEnrolmentServiceClient(conn),
+		tasks:      playbookv1.NewTaskServiceClient(conn),
 		base:       "http://" + httpAddr + "/v1",
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, "workspace", workspace)
@@ -59,6 +60,7 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 		{"give an active playbook other steps; those enrolled keep their revision", s.changeSteps},
 		{"rename a playbook through gRPC; REST refuses a change to the old one", s.rename},
 		{"list page by page: both give the same order", s.list},
+		{"walk a contact through a whole playbook, task by task, in turn through REST and gRPC", s.walk},
 		{"a bad request is refused by both with the field's name", s.refuse},
 	} {
 		begin := time.Now()
@@ -76,6 +78,7 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 type scenario struct {
 	playbooks  playbookv1.PlaybookServiceClient
 	enrolments playbookv1.EnrolmentServiceClient
+	tasks      playbookv1.TaskServiceClient
 	base       string
 	// first was made through REST, second through gRPC.
 	first, second string

@@ -10,11 +10,12 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Register returns a function that adds both services to a server.
+// Register returns a function that adds the services to a server.
 func Register(service *usecase.Service, log *slog.Logger) func(grpc.ServiceRegistrar) {
 	return func(registrar grpc.ServiceRegistrar) {
 		playbookv1.RegisterPlaybookServiceServer(registrar, &playbooks{service: service, log: log})
 		playbookv1.RegisterEnrolmentServiceServer(registrar, &enrolments{service: service, log: log})
+		playbookv1.RegisterTaskServiceServer(registrar, &tasks{service: service, log: log})
 	}
 }
 

@@ -48,15 +48,29 @@ const missing = "00000000-0000-0000-0000-000000000000"
 // in-memory connection.
 func connect(t *testing.T) (playbookv1.PlaybookServiceClient, playbookv1.EnrolmentServiceClient) {
 	t.Helper()
+	conn := serveEmpty(t)
+	return playbookv1.NewPlaybookServiceClient(conn), playbookv1.NewEnrolmentServiceClient(conn)
+}
+
+// serveEmpty returns a connection to the services on an empty database.
+func serveEmpty(t *testing.T) *grpc.ClientConn {
+	t.Helper()
 	store, err := sqlite.Open(sqlitetest.Migrated(t, migrations.Files))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	return connectTo(t, store)
+	return serve(t, store)
 }
 
 func connectTo(t *testing.T, store usecase.Store) (playbookv1.PlaybookServiceClient, playbookv1.EnrolmentServiceClient) {
+	t.Helper()
+	conn := serve(t, store)
+	return playbookv1.NewPlaybookServiceClient(conn), playbookv1.NewEnrolmentServiceClient(conn)
+}
+
+// serve returns a connection to the services on a store.
+func serve(t *testing.T, store usecase.Store) *grpc.ClientConn {
 	t.Helper()
 	service := usecase.New(store, func() time.Time { return epoch }, func() string { return uuidv7.New(epoch) })
 	server := grpc.NewServer()
@@ -71,7 +85,7 @@ func connectTo(t *testing.T, store usecase.Store) (playbookv1.PlaybookServiceCli
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return playbookv1.NewPlaybookServiceClient(conn), playbookv1.NewEnrolmentServiceClient(conn)
+	return conn
 }
 
 // inWorkspace adds a workspace to a call that has none.
@@ -196,6 +210,7 @@ type fake struct {
 	usecase.Store
 	playbook  domain.Playbook
 	enrolment domain.Enrolment
+	task      domain.Task
 	err       error
 }
 

@@ -33,6 +33,7 @@ func New(service *usecase.Service, log *slog.Logger) http.Handler {
 	routes.HandleFunc("/v1/enrolments/"+id+":pause", h.moveEnrolment(service.PauseEnrolment)).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/enrolments/"+id+":resume", h.moveEnrolment(service.ResumeEnrolment)).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/enrolments/"+id+":cancel", h.moveEnrolment(service.CancelEnrolment)).Methods(http.MethodPost)
+	h.addTasks(routes, id)
 	return routes
 }
 
