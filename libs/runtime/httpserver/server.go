@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/soketsugo/soketsugo/libs/runtime/compression"
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
@@ -30,9 +31,9 @@ type Server struct {
 var _ lifecycle.Component = (*Server)(nil)
 
 // New returns the server for the API: /livez and /readyz, which follow state,
-// and handler for everything else.
+// and handler for everything else, compressed where that pays.
 func New(config Config, log *slog.Logger, state *health.State, tracker *requests.Tracker, handler http.Handler) *Server {
-	api := &api{log: log, state: state, tracker: tracker, traffic: tracker.Transport("http"), next: handler, codes: newCodes()}
+	api := &api{log: log, state: state, tracker: tracker, traffic: tracker.Transport("http"), next: compression.Handler(handler), codes: newCodes()}
 	server := newServer("http", string(config.Addr), log, tracker.Timeout(), api)
 	server.spread = tracker.Spread
 	return server

@@ -599,3 +599,32 @@ func TestHeaderLimits(t *testing.T) {
 		t.Errorf("a slow header was cut off after %s, want 5s", took)
 	}
 }
+
+// A large answer is compressed for who takes that, and the log says what was sent.
+// A small one, and a panic that nobody has seen the beginning of, are as ever.
+func TestCompression(t *testing.T) {
+	large := strings.Repeat(`{"a":"b"},`, 1000)
+	f := startAPI(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		text := large
+		if r.URL.Path != "/large" {
+			text = "{}"
+		}
+		_, _ = io.WriteString(w, text)
+		if r.URL.Path == "/panic" {
+			panic("a bug")
+		}
+	})
+	response, body := f.send(t, http.MethodGet, "/large", "", "Accept-Encoding", "gzip")
+	if response.Header.Get("Content-Encoding") != "gzip" || len(body) > len(large)/10 {
+		t.Errorf("got %v and %d bytes", response.Header, len(body))
+	}
+	if want := fmt.Sprintf("bytes=%d", len(body)); !strings.Contains(f.log.String(), want) {
+		t.Errorf("the log lacks %q: %s", want, f.log)
+	}
+	if response, body := f.send(t, http.MethodGet, "/small", "", "Accept-Encoding", "gzip"); response.Header.Get("Content-Encoding") != "" || body != "{}" {
+		t.Errorf("got %v and %q", response.Header, body)
+	}
+	response, body = f.send(t, http.MethodGet, "/panic", "", "Accept-Encoding", "gzip")
+	wantProblem(t, response, body, http.StatusInternalServerError)
+}
