@@ -11,7 +11,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // mostMistakes ends the reading of an array: a short request must not make a long
@@ -56,6 +59,10 @@ func Read(r io.Reader, read func(*Object)) error {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return err
+	}
+	if !utf8.Valid(data) {
+		// encoding/json would put something else in its place.
+		return &Error{Mistakes: []Mistake{{Detail: "must be JSON in UTF-8"}}}
 	}
 	var document json.RawMessage
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -140,8 +147,11 @@ func (o *Object) String(name string) string {
 		return ""
 	}
 	var text string
-	if json.Unmarshal(value, &text) != nil {
+	switch {
+	case json.Unmarshal(value, &text) != nil:
 		o.mistake(name, "must be a string")
+	case hasHalf(value):
+		o.mistake(name, "must not have half of a surrogate pair")
 	}
 	return text
 }
@@ -159,11 +169,14 @@ func (o *Object) Strings(name string) []string {
 	}
 	texts := make([]string, len(items))
 	for i, item := range items {
+		path := fmt.Sprintf("%s[%d]", name, i)
+		switch {
 		// Unmarshal would take null for a string.
-		if item[0] == '"' && json.Unmarshal(item, &texts[i]) == nil {
-			continue
+		case item[0] != '"' || json.Unmarshal(item, &texts[i]) != nil:
+			o.mistake(path, "must be a string")
+		case hasHalf(item):
+			o.mistake(path, "must not have half of a surrogate pair")
 		}
-		o.mistake(fmt.Sprintf("%s[%d]", name, i), "must be a string")
 		if len(*o.found) > mostMistakes {
 			break
 		}
@@ -171,7 +184,6 @@ func (o *Object) Strings(name string) []string {
 	return texts
 }
 
-// Objects reads an array of objects, each with the function read.
 // Int reads a whole number.
 func (o *Object) Int(name string) int {
 	value := o.take(name)
@@ -183,6 +195,35 @@ func (o *Object) Int(name string) int {
 		o.mistake(name, "must be a whole number")
 	}
 	return number
+}
+
+// hasHalf says whether a JSON string has an escape for half of a character.
+// encoding/json would put something else in its place.
+func hasHalf(value json.RawMessage) bool {
+	high := rune(-1)
+	for i := 0; i < len(value); i++ {
+		low := rune(-1)
+		if value[i] == '\\' {
+			i++
+			if value[i] == 'u' {
+				// The document was found to be JSON before, so there are four digits.
+				code, _ := strconv.ParseUint(string(value[i+1:i+5]), 16, 16)
+				i += 4
+				if utf16.IsSurrogate(rune(code)) {
+					low = rune(code)
+				}
+			}
+		}
+		switch paired := high >= 0 && utf16.DecodeRune(high, low) != utf8.RuneError; {
+		case paired:
+			high = -1
+		case high >= 0:
+			return true
+		default:
+			high = low
+		}
+	}
+	return false
 }
 
 // Objects reads an array of objects, each with the function read. Mistakes in

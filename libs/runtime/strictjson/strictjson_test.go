@@ -1,6 +1,7 @@
 package strictjson_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -41,6 +42,7 @@ func TestRead(t *testing.T) {
 		{`{"count":-3}`, []string{"name=", "count=-3"}},
 		{`{"count":null}`, []string{"name="}},
 		{`{"items":[{"title":"a"},{}],"name":"疎 \"q\" \u00e9"}`, []string{`name=疎 "q" é`, "title=a", "title="}},
+		{`{"name":"\ud83d\ude00\ufffd\\ud83d \ud83d\ude00"}`, []string{"name=😀\ufffd\\ud83d 😀"}},
 	} {
 		got, err := read(test.document)
 		if err != nil {
@@ -82,6 +84,17 @@ func TestMistakes(t *testing.T) {
 		{`{"tags":{}}`, []string{"tags"}},
 		{`{"tags":["a",1,null,[],"b"]}`, []string{"tags[1]", "tags[2]", "tags[3]"}},
 		{`{"name":1,"items":[{"title":true}],"x":0}`, []string{"name", "items[0].title", "x"}},
+		{`{"items":[{},{"title":"a","title":"a"}]}`, []string{"items[1].title"}},
+		{`{"items":[{"title":"a"}],"items":[{"title":"b"}]}`, []string{"items"}},
+		{`{"n\u0061me":"a","name":"b"}`, []string{"name"}},
+		{`{"items":[{"title":"a","deep":{"er":[1,{"x":2}]}}]}`, []string{"items[0].deep"}},
+		{`{"items":[[]],"name":[]}`, []string{"name", "items[0]"}},
+		{"{\"name\":\"\xff\"}", []string{""}},
+		{`{"name":"\ud83d"}`, []string{"name"}},
+		{`{"name":"\ude00"}`, []string{"name"}},
+		{`{"name":"\ud83dx\ude00"}`, []string{"name"}},
+		{`{"items":[{"title":"\ude00\ud83d"}]}`, []string{"items[0].title"}},
+		{`{"tags":["a","\ud83d"]}`, []string{"tags[1]"}},
 	} {
 		_, err := read(test.document)
 		var mistakes *strictjson.Error
@@ -122,9 +135,43 @@ func TestReaderFails(t *testing.T) {
 	}
 }
 
-// No document makes the reader panic.
+// No document makes the reader panic, and what it takes encoding/json takes too,
+// with the same values.
 func FuzzRead(f *testing.F) {
 	f.Add(`{"name":"a","items":[{"title":"b"}]}`)
 	f.Add(`{"items":[[]],"tags":["a",null]}`)
-	f.Fuzz(func(t *testing.T, document string) { _, _ = read(document) })
+	f.Add(`{"name":"\ud83d\ude00","items":[{}]} `)
+	f.Fuzz(func(t *testing.T, document string) {
+		got, err := read(document)
+		if err != nil {
+			return
+		}
+		var plain struct {
+			Name  string
+			Count int
+			Items []struct{ Title string }
+			Tags  []string
+		}
+		decoder := json.NewDecoder(strings.NewReader(document))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&plain); err != nil {
+			t.Fatalf("%q is taken, but: %v", document, err)
+		}
+		want := []string{"name=" + plain.Name}
+		if plain.Count != 0 {
+			want = append(want, fmt.Sprint("count=", plain.Count))
+		}
+		for _, item := range plain.Items {
+			want = append(want, "title="+item.Title)
+		}
+		for _, tag := range plain.Tags {
+			want = append(want, "tag="+tag)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", document, diff)
+		}
+		if strings.Count(strings.Join(got, ""), "\ufffd") > strings.Count(document, "\ufffd")+strings.Count(strings.ToLower(document), `\ufffd`) {
+			t.Errorf("%q is taken with something else in it: %q", document, got)
+		}
+	})
 }

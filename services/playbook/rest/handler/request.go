@@ -55,11 +55,10 @@ func readDelay(o *strictjson.Object, name string) time.Duration {
 		return 0
 	}
 	number, hasUnit := strings.CutSuffix(text, "s")
-	seconds, err := strconv.ParseInt(number, 10, 64)
-	// The upper bound keeps the product within a Duration; what is a sensible
-	// delay is for the domain to say.
-	const most = int64(1) << 32
-	if !hasUnit || err != nil || seconds < -most || seconds > most {
+	// Nine digits keep the product within a Duration; what is a sensible delay is
+	// for the domain to say. No sign, since a second spelling helps nobody.
+	seconds, err := strconv.ParseUint(number, 10, 64)
+	if !hasUnit || err != nil || len(number) > 9 {
 		o.Fail(name, `must be whole seconds such as "3600s"`)
 		return 0
 	}
