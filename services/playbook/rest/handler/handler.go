@@ -12,12 +12,14 @@ import (
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 	"github.com/soketsugo/soketsugo/libs/runtime/jsonrequest"
 	"github.com/soketsugo/soketsugo/libs/runtime/router"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/openapi"
 )
 
-// New returns the handler of the API under /v1.
+// New returns the handler of the API under /v1, and of its description.
 func New(service *usecase.Service, log *slog.Logger) http.Handler {
 	h := &handler{service: service, log: log}
 	routes := router.New()
+	openapi.Add(routes)
 	// An id has no colon, since a colon begins the name of an action.
 	const id = "{id:[^/:]+}"
 	routes.HandleFunc("/v1/playbooks", h.createPlaybook).Methods(http.MethodPost)
