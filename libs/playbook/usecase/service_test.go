@@ -458,3 +458,38 @@ func TestEnrolContactsHalfway(t *testing.T) {
 		t.Errorf("%d are stored, want the 500 of the first transaction", stored)
 	}
 }
+
+// empty is a store whose lists are empty, and remembers where they began.
+type empty struct {
+	usecase.Store
+	after *usecase.Position
+}
+
+func (e *empty) Playbooks(_ context.Context, _ domain.Workspace, after *usecase.Position, _ int) ([]domain.Playbook, error) {
+	e.after = after
+	return nil, nil
+}
+
+// Whatever a token is, it is refused on its field, or is the only one for its
+// place.
+func FuzzPageToken(f *testing.F) {
+	f.Add("")
+	f.Add("x")
+	f.Add(forge(epoch, id(1), "playbooks", string(workspace)))
+	f.Add(forge(epoch, id(1), "playbooks", "rival"))
+	f.Add(forge(epoch, strings.Repeat("\x00", 36), "playbooks", string(workspace)))
+	f.Fuzz(func(t *testing.T, token string) {
+		store := &empty{}
+		_, err := usecase.New(store, nil, nil).ListPlaybooks(t.Context(), workspace, 1, token)
+		var typed *domain.Error
+		switch {
+		case err == nil && token == "":
+		case err == nil:
+			if again := forge(store.after.CreatedAt, store.after.ID, "playbooks", string(workspace)); again != token {
+				t.Errorf("%q and %q are the same place", token, again)
+			}
+		case !errors.As(err, &typed) || typed.Kind != domain.Invalid || typed.Violations[0].Field != "page_token":
+			t.Errorf("%q: got %v, want a mistake in page_token", token, err)
+		}
+	})
+}
