@@ -59,6 +59,7 @@ func Run(program config.Program, files map[database.Dialect]fs.FS) int {
 	ctx, cancel := lifecycle.Start().Context()
 	defer cancel()
 	program.Commands = Commands()
+	program.Schema = newest(files)
 	var cfg Configuration
 	name, code, proceed := config.LoadCommand(&cfg, program)
 	if !proceed {
@@ -72,6 +73,16 @@ func Run(program config.Program, files map[database.Dialect]fs.FS) int {
 		log.Error("migrate failed", "command", name, "exit_code", code, "seconds", time.Since(begin).Seconds(), "error", err.Error())
 	}
 	return code
+}
+
+// newest returns the schema version that the files bring. Both dialects have the
+// same; files that cannot be read are reported when they are used.
+func newest(files map[database.Dialect]fs.FS) int64 {
+	migrations, err := source.Read(files[database.PostgreSQL])
+	if err != nil || len(migrations) == 0 {
+		return 0
+	}
+	return migrations[len(migrations)-1].Version
 }
 
 func run(ctx context.Context, name string, cfg Configuration, files map[database.Dialect]fs.FS, log *slog.Logger, out io.Writer) error {

@@ -15,6 +15,9 @@ type Info struct {
 	Name string `json:"name"`
 	// Version is the checked-in version of the service.
 	Version string `json:"version"`
+	// Schema is the schema version that the process needs, or, of a migrate
+	// process, brings; 0 where there is none.
+	Schema int64 `json:"schema,omitempty"`
 	// Go is the version of the Go toolchain.
 	Go string `json:"go"`
 	// Modules are those that are linked in, with their versions; empty when the
@@ -29,8 +32,8 @@ type Module struct {
 }
 
 // Read returns what the running binary knows about itself.
-func Read(name, version string) Info {
-	info := Info{Name: name, Version: version, Go: runtime.Version()}
+func Read(name, version string, schema int64) Info {
+	info := Info{Name: name, Version: version, Schema: schema, Go: runtime.Version()}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		return info
@@ -46,10 +49,13 @@ func Read(name, version string) Info {
 }
 
 // String returns the text of --version: one line for the process, one for the
-// toolchain and one for each module.
+// toolchain, one for the schema, and one for each module.
 func (i Info) String() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %s\ngo %s\n", i.Name, i.Version, strings.TrimPrefix(i.Go, "go"))
+	if i.Schema != 0 {
+		fmt.Fprintf(&text, "schema %d\n", i.Schema)
+	}
 	for _, module := range i.Modules {
 		fmt.Fprintf(&text, "module %s %s\n", module.Path, module.Version)
 	}

@@ -40,6 +40,9 @@ type Program struct {
 	Summary string
 	// Version is the service's checked-in version.
 	Version string
+	// Schema is the schema version that the process needs, or, of a migrate
+	// process, brings. Most programs have none.
+	Schema int64
 	// Commands are what the first argument can be; the first of them is what
 	// happens without. Most programs do one thing and have none.
 	Commands []Command
@@ -94,9 +97,10 @@ func load(into any, program Program, args []string, lookup func(string) (string,
 		fmt.Fprint(stdout, Usage(into, program))
 		return 0, false
 	case errors.Is(err, ErrVersion):
-		fmt.Fprint(stdout, buildinfo.Read(program.Name, program.Version))
+		fmt.Fprint(stdout, buildinfo.Read(program.Name, program.Version, program.Schema))
 		return 0, false
 	case errors.As(err, &mistakes):
+		fmt.Fprint(stdout, listing(settings))
 		for _, line := range mistakes.Lines {
 			fmt.Fprintf(stderr, "%s: %s\n", program.Name, line)
 		}
@@ -113,7 +117,8 @@ var (
 	// ErrVersion is returned by Parse when the arguments hold --version.
 	ErrVersion = errors.New("the version was asked for")
 	// ErrPrint is returned by Parse when the arguments hold --print-config and
-	// nothing is wrong with the configuration.
+	// nothing is wrong with the configuration. Load prints the configuration also
+	// when something is.
 	ErrPrint = errors.New("the configuration was asked for")
 )
 
@@ -135,7 +140,8 @@ func Parse(into any, args []string, lookup func(string) (string, bool)) error {
 	return err
 }
 
-// resolve does what Parse does and says where each value came from.
+// resolve does what Parse does and says where each value came from. Beside
+// mistakes it returns settings only when these were asked for.
 func resolve(into any, args []string, lookup func(string) (string, bool)) ([]setting, error) {
 	settings := settingsOf(into)
 	flags, mistakes, err := parseArgs(settings, args)
@@ -167,10 +173,13 @@ func resolve(into any, args []string, lookup func(string) (string, bool)) ([]set
 			}
 		}
 	}
-	if len(mistakes) > 0 {
+	_, printing := flags[printFlag]
+	switch {
+	case len(mistakes) > 0 && printing:
+		return settings, &Mistakes{Lines: mistakes}
+	case len(mistakes) > 0:
 		return nil, &Mistakes{Lines: mistakes}
-	}
-	if _, ok := flags[printFlag]; ok {
+	case printing:
 		return settings, ErrPrint
 	}
 	return settings, nil

@@ -142,7 +142,7 @@ func TestUsage(t *testing.T) {
 }
 
 // --print-config shows every value and where it came from, and no secret; what
-// is wrong is reported instead.
+// is wrong is reported beside it.
 func TestPrintConfig(t *testing.T) {
 	env := map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d", "LIMIT": "7"}
 	var stdout, stderr strings.Builder
@@ -152,9 +152,14 @@ func TestPrintConfig(t *testing.T) {
 	if diff := cmp.Diff(want, stdout.String()); code != 0 || proceed || diff != "" {
 		t.Errorf("got %d, %v, %q; output (-want +got):\n%s", code, proceed, stderr.String(), diff)
 	}
-	code, proceed = config.LoadFrom(&example{}, config.Program{Name: "x"}, []string{"--print-config"}, lookup(nil), &stdout, &stderr)
-	if code != config.ExitUsage || proceed || !strings.Contains(stderr.String(), "x: DATABASE_URL is not set") {
-		t.Errorf("a mistake: got %d, %v, %q", code, proceed, stderr.String())
+	stdout.Reset()
+	env = map[string]string{"LIMIT": "many", "DATABASE_URL": "hunter2"}
+	code, proceed = config.LoadFrom(&example{}, config.Program{Name: "x"}, []string{"--print-config"}, lookup(env), &stdout, &stderr)
+	if code != config.ExitUsage || proceed || !strings.Contains(stderr.String(), "x: LIMIT is \"many\"") {
+		t.Errorf("mistakes: got %d, %v, %q", code, proceed, stderr.String())
+	}
+	if out := stdout.String(); !strings.Contains(out, "LIMIT=many # environment\n") || strings.Contains(out+stderr.String(), "hunter2") {
+		t.Errorf("beside mistakes it printed %q", out)
 	}
 }
 

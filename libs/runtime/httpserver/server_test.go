@@ -542,7 +542,7 @@ func TestAdmin(t *testing.T) {
 	for _, profiles := range []bool{false, true} {
 		f := start(t, nil, func(f *fixture) *httpserver.Server {
 			log := logging.New(f.log, logging.Config{Level: "info", Format: "text"})
-			return httpserver.NewAdmin(httpserver.AdminConfig{Addr: "127.0.0.1:0", Pprof: profiles}, log, f.state, buildinfo.Read("x", "1.2.3"), f.metrics.Write)
+			return httpserver.NewAdmin(httpserver.AdminConfig{Addr: "127.0.0.1:0", Pprof: profiles}, log, f.state, buildinfo.Read("x", "1.2.3", 0), f.metrics.Write)
 		})
 		for _, test := range []struct {
 			path, text string

@@ -47,7 +47,7 @@ func New(process *lifecycle.Process, cfg Config, program config.Program) (*Base,
 	output := logging.NewBuffer(os.Stderr)
 	b := &Base{
 		Log: logging.New(output, cfg.Logging, requests.Annotate), Metrics: metrics.New(),
-		process: process, config: cfg, info: buildinfo.Read(program.Name, program.Version),
+		process: process, config: cfg, info: buildinfo.Read(program.Name, program.Version, program.Schema),
 	}
 	var err error
 	if b.tracer, err = tracing.New(cfg.Tracing, program.Name, program.Version, b.Log); err != nil {

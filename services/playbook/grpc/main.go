@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/store/open"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/schema"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 	"github.com/soketsugo/soketsugo/libs/runtime/config"
 	"github.com/soketsugo/soketsugo/libs/runtime/grpcserver"
@@ -28,7 +29,7 @@ func main() { os.Exit(run()) }
 
 func run() int {
 	process := lifecycle.Start()
-	program := config.Program{Name: "playbook-grpc", Summary: "serves playbooks over gRPC", Version: version.Version}
+	program := config.Program{Name: "playbook-grpc", Summary: "serves playbooks over gRPC", Version: version.Version, Schema: schema.Required}
 	var cfg configuration
 	if code, proceed := config.Load(&cfg, program); !proceed {
 		return code

@@ -1,7 +1,19 @@
 """Tests what the attributes of the macros take."""
 
 load("@bazel_skylib//lib:unittest.bzl", "asserts", "unittest")
-load(":checks.bzl", "embed_mistake", "kind_mistake", "line_mistake", "repository_mistake", "size_mistake")
+load(
+    ":checks.bzl",
+    "embed_mistake",
+    "environments_mistake",
+    "kind_mistake",
+    "line_mistake",
+    "replicas_mistake",
+    "repository_mistake",
+    "resources_mistake",
+    "secrets_mistake",
+    "size_mistake",
+    "strings_mistake",
+)
 
 _KINDS = ["grpc", "rest"]
 
@@ -13,6 +25,13 @@ _RIGHT = [
     size_mistake(1),
     kind_mistake("rest", _KINDS),
     embed_mistake([":lib"]),
+    replicas_mistake(1, 1),
+    replicas_mistake(2, 6),
+    strings_mistake("env", {"A": "1"}),
+    strings_mistake("env", {}),
+    resources_mistake({"cpu": "1"}, ["cpu", "memory"]),
+    secrets_mistake({"DATABASE_URL": "playbook-database/url"}),
+    environments_mistake(["staging"], ["staging", "production"]),
 ]
 
 _WRONG = [
@@ -34,6 +53,18 @@ _WRONG = [
     (embed_mistake([]), "package main"),
     (embed_mistake(":lib"), "package main"),
     (embed_mistake([":a", ":b"]), "package main"),
+    (replicas_mistake(0, 1), "from 1"),
+    (replicas_mistake(2, 1), "larger one second"),
+    (replicas_mistake("2", 3), "numbers"),
+    (strings_mistake("env", {"A": 1}), "env"),
+    (strings_mistake("env", ["A"]), "dictionary"),
+    (resources_mistake({"disk": "1"}, ["cpu", "memory"]), "cpu, memory"),
+    (resources_mistake({"cpu": 1}, ["cpu", "memory"]), "strings"),
+    (secrets_mistake({"DATABASE_URL": "playbook-database"}), "SECRET/KEY"),
+    (secrets_mistake({"DATABASE_URL": "/url"}), "SECRET/KEY"),
+    (secrets_mistake({"DATABASE_URL": ""}), "SECRET/KEY"),
+    (environments_mistake(["prodution"], ["staging", "production"]), "staging, production"),
+    (environments_mistake([], ["staging"]), "staging"),
 ]
 
 def _checks_test_impl(ctx):

@@ -5,6 +5,7 @@ load("//tools/deps:defs.bzl", "layering_test")
 load(":build_info.bzl", "build_info")
 load(":checks.bzl", "embed_mistake", "kind_mistake", "refuse")
 load(":image.bzl", "process_image")
+load(":manifests.bzl", "process_manifests")
 
 # What the image of each kind of process may weigh, compressed, in KiB: 5.0, 3.5 and 4.5 MB. docs/images.md says why.
 _MAX_KIB = {
@@ -52,11 +53,12 @@ def go_process(
         kind = None,
         service = None,
         max_kib = None,
-        visibility = None):
-    """One process of a service: its binary, its image, and what is done with them.
+        visibility = None,
+        **manifests):
+    """One process of a service: its binary, its image, its manifests, and what is done with them.
 
     Gazelle writes the call (see the map_kind directive in a process's BUILD file). Beside the targets of
-    process_image, `:<name>` is the static, stripped binary, and `:<name>_embedded` the same with the embedded
+    process_image and of process_manifests, `:<name>` is the static, stripped binary, and `:<name>_embedded` the same with the embedded
     database, which no image holds. `:<name>_layering_test` holds what the kind of process must not link.
 
     Args:
@@ -66,7 +68,9 @@ def go_process(
       kind: "grpc", "rest", "migrate" or "worker"; the name where it is one of these.
       service: the service that the process belongs to; from the folder services/<service>/<name>.
       max_kib: the largest compressed size of the image, in KiB; by kind.
-      visibility: who may use the binary and the image.
+      visibility: who may use the binary, the image and the manifests.
+      **manifests: how it runs in Kubernetes: replicas, max_replicas, resources, env, secrets, public, deadline and
+        environments of process_manifests.
     """
     kind = kind or name
     refuse("go_process(name = %r)" % name, [
@@ -114,4 +118,13 @@ def go_process(
         title = "%s %s" % (service, name),
         version = "//services/%s/version:VERSION" % service,
         visibility = visibility,
+    )
+    process_manifests(
+        binary = ":" + name,
+        digest = ":image.digest",
+        kind = kind,
+        process = name,
+        service = service,
+        visibility = visibility,
+        **manifests
     )
