@@ -27,8 +27,8 @@ require (
 	k8s.io/pod-security-admission v0.37.2
 	modernc.org/sqlite v1.61.1
 	sigs.k8s.io/gateway-api v1.6.3
-	sigs.k8s.io/kustomize/api v0.21.2
-	sigs.k8s.io/kustomize/kyaml v0.21.2
+	sigs.k8s.io/kustomize/api v0.21.1
+	sigs.k8s.io/kustomize/kyaml v0.21.1
 	sigs.k8s.io/yaml v1.6.0
 )
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -80,13 +81,14 @@ func compare(base, own []objects.Object) ([]patch, error) {
 		if err != nil {
 			return nil, err
 		}
+		if reflect.DeepEqual(oldDocument, document) {
+			continue
+		}
 		change, err := difference(object, oldDocument, document)
 		if err != nil {
 			return nil, fmt.Errorf("comparing %s %s: %w", document["kind"], object.GetName(), err)
 		}
-		if len(change) > 0 {
-			patches = append(patches, patch{object: object, document: identify(object, change)})
-		}
+		patches = append(patches, patch{object: object, document: identify(object, change)})
 	}
 	for _, object := range base {
 		if find(own, object) == nil {

@@ -120,6 +120,7 @@ def go_process(
         visibility = visibility,
     )
     process_manifests(
+        name = "manifests",
         binary = ":" + name,
         digest = ":image.digest",
         kind = kind,

@@ -112,6 +112,7 @@ _rendered_manifest = rule(
 )
 
 def process_manifests(
+        name,
         service,
         process,
         kind,
@@ -128,7 +129,7 @@ def process_manifests(
         visibility = None):
     """The manifests of one process.
 
-    Targets:
+    Targets, for `name = "manifests"`:
 
     | target                | what it is                                                                  |
     |-----------------------|-----------------------------------------------------------------------------|
@@ -139,6 +140,7 @@ def process_manifests(
     | `:staging_flux`       |                                                                             |
 
     Args:
+      name: the name of the folder of manifests.
       service: the service, as the folder services/<service>.
       process: the process, as the folder in it.
       kind: "grpc", "rest", "worker" or "migrate"; the last becomes a Job, the others Deployments.
@@ -180,7 +182,7 @@ def process_manifests(
     }
     files = {environment: "//k8s/environments:%s.yaml" % environment for environment in environments}
     _process_tree(
-        name = "manifests",
+        name = name,
         binary = binary,
         environments = files.values(),
         visibility = ["//k8s:__pkg__"],
@@ -188,14 +190,14 @@ def process_manifests(
     )
     place = "%s/%s" % (service, process)
     launch_test(
-        name = "manifests_test",
+        name = name + "_test",
         size = "small",
         args = [
             "--check",
-            "--tree=$(rootpath :manifests)=k8s/" + place,
+            "--tree=$(rootpath :%s)=k8s/%s" % (name, place),
         ],
         data = [
-            ":manifests",
+            ":" + name,
             "//k8s:" + place,
         ],
         tool = "//tools/manifests/update",
@@ -209,6 +211,6 @@ def process_manifests(
                 environment = file,
                 process = "%s-%s" % (service, process),
                 tags = ["manual"] if component else [],
-                tree = ":manifests",
+                tree = ":" + name,
                 visibility = visibility,
             )
