@@ -46,7 +46,6 @@ type deployed struct {
 	pod
 	job         *batch.Job
 	annotations map[string]string
-	ports       []core.ContainerPort
 }
 
 // load reads the manifest of a process and unpacks the image.
