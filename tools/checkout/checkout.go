@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 )
@@ -65,10 +66,11 @@ func Files(ctx context.Context, root string) ([]string, error) {
 	var files []string
 	for path := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
 		// Git still knows of a file that was deleted and not yet committed.
-		switch _, err := os.Lstat(filepath.Join(root, filepath.FromSlash(path))); {
-		case errors.Is(err, fs.ErrNotExist):
+		switch info, err := os.Lstat(filepath.Join(root, filepath.FromSlash(path))); {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		case err != nil:
 			return nil, fmt.Errorf("listing the files of the checkout: %w", err)
+		case info.IsDir(): // a folder has taken its place
 		default:
 			files = append(files, path)
 		}

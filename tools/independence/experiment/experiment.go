@@ -14,9 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/soketsugo/soketsugo/tools/bazel"
 	"github.com/soketsugo/soketsugo/tools/checkout"
-	"github.com/soketsugo/soketsugo/tools/independence/bazel"
 	"github.com/soketsugo/soketsugo/tools/independence/mutation"
+	"github.com/soketsugo/soketsugo/tools/soketsugo/deployment"
 )
 
 // ErrSurprise is what Run and Reproduce return where images changed that should
@@ -28,7 +29,33 @@ type Builder interface {
 	Digests(ctx context.Context) (map[string]string, error)
 }
 
-var _ Builder = (*bazel.Server)(nil)
+// images builds images with Bazel.
+type images struct {
+	server *bazel.Server
+	// builder is there once Bazel was asked what there is to build.
+	builder *deployment.Builder
+}
+
+// Digests builds the images of all processes and returns their digests by
+// process, such as "playbook/rest".
+func (i *images) Digests(ctx context.Context) (map[string]string, error) {
+	if i.builder == nil {
+		builder, err := deployment.NewBuilder(ctx, i.server, nil)
+		if err != nil {
+			return nil, err
+		}
+		i.builder = builder
+	}
+	built, err := i.builder.Build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	digests := map[string]string{}
+	for process, deployed := range built {
+		digests[process] = deployed.Image
+	}
+	return digests, nil
+}
 
 // A Change is one change to the sources.
 type Change struct {
@@ -45,7 +72,7 @@ type Change struct {
 // writes a table of what each changed. The copy is built with Bazel.
 func Run(ctx context.Context, root string, changes []Change, out io.Writer) error {
 	return inCopy(ctx, root, nil, func(folder string, server *bazel.Server) error {
-		return Compare(ctx, folder, server, changes, out)
+		return Compare(ctx, folder, &images{server: server}, changes, out)
 	})
 }
 
@@ -116,7 +143,7 @@ func Reproduce(ctx context.Context, root string, out io.Writer) error {
 	} {
 		started := time.Now()
 		err := inCopy(ctx, root, build.flags, func(_ string, server *bazel.Server) (err error) {
-			*build.digests, err = server.Digests(ctx)
+			*build.digests, err = (&images{server: server}).Digests(ctx)
 			return err
 		})
 		if err != nil {
