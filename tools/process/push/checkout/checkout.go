@@ -17,6 +17,9 @@ import (
 // shortLength is fixed, because git's own choice grows with the repository.
 const shortLength = 12
 
+// locks are the files that deploys write: notes of what runs, from which nothing is built.
+const locks = "k8s/environments/*.lock"
+
 // Commit is the commit that is checked out.
 type Commit struct {
 	// Hash is the full commit hash.
@@ -53,7 +56,7 @@ func Read(ctx context.Context, folder string) (Commit, error) {
 	if err != nil {
 		return Commit{}, fmt.Errorf("reading the commit: %w", err)
 	}
-	status, err := git(ctx, folder, "status", "--porcelain")
+	status, err := git(ctx, folder, "status", "--porcelain", "--", ":/", ":(top,exclude)"+locks)
 	if err != nil {
 		return Commit{}, err
 	}

@@ -29,6 +29,18 @@ func TestRead(t *testing.T) {
 		t.Errorf("a fresh checkout without origin: dirty %t, source %q", commit.Dirty, commit.Source)
 	}
 
+	// What a deploy notes is none of the sources.
+	environments := filepath.Join(folder, "k8s", "environments")
+	if err := os.MkdirAll(environments, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(environments, "staging.lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if commit, err = checkout.Read(context.Background(), folder); err != nil || commit.Dirty {
+		t.Errorf("with a lock file: dirty %t, error %v", commit.Dirty, err)
+	}
+
 	if err := os.WriteFile(filepath.Join(folder, "new"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,101 @@
+package cluster
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// How far a workload is, read from what kubectl prints of it.
+func TestState(t *testing.T) {
+	for name, test := range map[string]struct {
+		json  string
+		phase Phase
+		text  string
+	}{
+		"a Deployment that the controller has not seen": {
+			`{"kind":"Deployment","metadata":{"generation":2},"spec":{"replicas":2},"status":{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"availableReplicas":2}}`,
+			Going, "waits for the controller",
+		},
+		"the first new replica": {
+			`{"kind":"Deployment","metadata":{"generation":2},"spec":{"replicas":2},"status":{"observedGeneration":2,"replicas":3,"updatedReplicas":1,"availableReplicas":2}}`,
+			Going, "1 of 2 new replicas are there",
+		},
+		"an old replica": {
+			`{"kind":"Deployment","metadata":{"generation":2},"spec":{"replicas":2},"status":{"observedGeneration":2,"replicas":3,"updatedReplicas":2,"availableReplicas":3}}`,
+			Going, "1 old replicas are still there",
+		},
+		"not yet available": {
+			`{"kind":"Deployment","metadata":{"generation":2},"spec":{"replicas":2},"status":{"observedGeneration":2,"replicas":2,"updatedReplicas":2,"availableReplicas":1}}`,
+			Going, "1 of 2 new replicas are available",
+		},
+		"a Deployment that is done": {
+			`{"kind":"Deployment","metadata":{"generation":2},"spec":{"replicas":2},"status":{"observedGeneration":2,"replicas":2,"updatedReplicas":2,"availableReplicas":2,
+			"conditions":[{"type":"Progressing","status":"True","reason":"NewReplicaSetAvailable"}]}}`,
+			Done, "2 replicas are available",
+		},
+		"a Deployment that is stuck": {
+			`{"kind":"Deployment","metadata":{"generation":2},"spec":{"replicas":2},"status":{"observedGeneration":2,"replicas":3,"updatedReplicas":1,"availableReplicas":2,
+			"conditions":[{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","message":"ReplicaSet \"a\" has timed out progressing."}]}}`,
+			Failed, `ReplicaSet "a" has timed out progressing.`,
+		},
+		"one replica where nothing says how many": {
+			`{"kind":"Deployment","status":{"replicas":1,"updatedReplicas":1,"availableReplicas":1}}`,
+			Done, "1 replicas are available",
+		},
+		"a Job that has no pod": {`{"kind":"Job","spec":{"selector":null},"status":{}}`, Going, "starts"},
+		"a Job that runs":       {`{"kind":"Job","status":{"active":1}}`, Going, "runs"},
+		"a Job that runs again": {`{"kind":"Job","status":{"active":1,"failed":2}}`, Going, "runs, after 2 failed attempts"},
+		"a Job that is complete": {
+			`{"kind":"Job","status":{"succeeded":1,"conditions":[{"type":"SuccessCriteriaMet","status":"True"},{"type":"Complete","status":"True"}]}}`,
+			Done, "is complete",
+		},
+		"a Job that is about to be complete": {
+			`{"kind":"Job","status":{"active":1,"conditions":[{"type":"SuccessCriteriaMet","status":"True"}]}}`,
+			Going, "runs",
+		},
+		"a Job that failed": {
+			`{"kind":"Job","status":{"failed":1,"conditions":[{"type":"Failed","status":"True","reason":"PodFailurePolicy","message":"exit code 3"}]}}`,
+			Failed, "failed: PodFailurePolicy: exit code 3",
+		},
+		"a Service": {`{"kind":"Service","spec":{"selector":{"a":"b"}},"status":{"loadBalancer":{}}}`, Done, "is there"},
+	} {
+		objects, err := decode([]byte(test.json))
+		if err != nil || len(objects) != 1 {
+			t.Fatalf("%s: %v, %v", name, objects, err)
+		}
+		if phase, text := objects[0].State(); phase != test.phase || text != test.text {
+			t.Errorf("%s: got %d, %q, want %d, %q", name, phase, text, test.phase, test.text)
+		}
+	}
+}
+
+// kubectl prints one object, or a list, or one after the other, or nothing.
+func TestDecode(t *testing.T) {
+	const a, b = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"},"spec":{"selector":{"matchLabels":{"x":"1","a":"2"}}}}`,
+		`{"apiVersion":"v1","kind":"Service","metadata":{"name":"b"}}`
+	want := []string{"deployment.apps/a", "service/b"}
+	for _, output := range []string{a + "\n" + b, `{"apiVersion":"v1","kind":"List","items":[` + a + "," + b + "]}"} {
+		objects, err := decode([]byte(output))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, object := range objects {
+			got = append(got, object.Resource())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", output, diff)
+		}
+		if got := selector(objects[0].Selector()); got != "a=2,x=1" {
+			t.Errorf("the selector is %q", got)
+		}
+	}
+	if objects, err := decode(nil); err != nil || len(objects) != 0 {
+		t.Errorf("nothing: %v, %v", objects, err)
+	}
+	if objects, err := decode([]byte("error: no server")); err == nil || !strings.Contains(err.Error(), "reading what kubectl printed") {
+		t.Errorf("no JSON: %v, %v", objects, err)
+	}
+}

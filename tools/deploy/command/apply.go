@@ -1,0 +1,238 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/soketsugo/soketsugo/tools/deploy/cluster"
+	"github.com/soketsugo/soketsugo/tools/deploy/lock"
+	"github.com/soketsugo/soketsugo/tools/deploy/manifest"
+	"github.com/soketsugo/soketsugo/tools/deploy/rollout"
+	"github.com/soketsugo/soketsugo/tools/deploy/target"
+	"github.com/soketsugo/soketsugo/tools/process/imagedir"
+	"github.com/soketsugo/soketsugo/tools/process/push/checkout"
+	push "github.com/soketsugo/soketsugo/tools/process/push/command"
+)
+
+// A unit is a process with what is to be applied of it.
+type unit struct {
+	process
+	content []byte
+	// applied are its objects in the cluster.
+	applied []cluster.Object
+}
+
+// confirm asks where the environment wants it.
+func (r *run) confirm(environment target.Target, c cluster.Cluster) error {
+	if !environment.Confirm || r.yes || r.dryRun {
+		return nil
+	}
+	var names []string
+	for _, p := range r.processes {
+		names = append(names, p.name)
+	}
+	fmt.Fprintf(r.stdout, "This changes %s in %s (context %s, namespace %s). To go on, type %s: ",
+		strings.Join(names, ", "), environment.Name, c.Context, c.Namespace, environment.Name)
+	answer, err := bufio.NewReader(r.stdin).ReadString('\n')
+	if strings.TrimSpace(answer) == environment.Name {
+		return nil
+	}
+	if err != nil {
+		fmt.Fprintln(r.stdout)
+		return misuse{fmt.Errorf("%s asks before anything changes, and nobody answered: give --yes", environment.Name)}
+	}
+	return misuse{errors.New("nothing was changed")}
+}
+
+// apply brings all processes to the cluster: first all images, then the Jobs to
+// their end, then the servers.
+func (r *run) apply(ctx context.Context, environment target.Target, c cluster.Cluster) error {
+	units, err := r.units()
+	if err != nil {
+		return err
+	}
+	if !r.noPush {
+		for _, u := range units {
+			if err := r.push(ctx, environment, u); err != nil {
+				return err
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("gave up after %s (--timeout)", r.timeout))
+	defer cancel()
+	for _, jobs := range []bool{true, false} {
+		stage := slices.DeleteFunc(slices.Clone(units), func(u unit) bool { return manifest.IsJob(u.content) != jobs })
+		if err := r.stage(ctx, environment, c, stage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// units reads the manifests.
+func (r *run) units() ([]unit, error) {
+	var units []unit
+	for _, p := range r.processes {
+		content, err := os.ReadFile(p.manifest)
+		if err != nil {
+			return nil, fmt.Errorf("reading the manifest of %s: %w", p.name, err)
+		}
+		units = append(units, unit{process: p, content: content})
+	}
+	return units, nil
+}
+
+// push uploads what the registry does not have of an image.
+func (r *run) push(ctx context.Context, environment target.Target, u unit) error {
+	args := []string{"--repository=" + environment.Registry}
+	if r.dryRun {
+		args = append(args, "--dry-run")
+	}
+	if code := r.pushImage(ctx, u.process, args); code != exitDone {
+		return fmt.Errorf("pushing the image of %s failed; nothing was applied", u.name)
+	}
+	return nil
+}
+
+// pushAll pushes all images, with the caller's flags.
+func (r *run) pushAll(ctx context.Context) error {
+	for _, p := range r.processes {
+		switch code := r.pushImage(ctx, p, r.ofPush); {
+		case slices.Contains(r.ofPush, "--help"), slices.Contains(r.ofPush, "-h"):
+			return flag.ErrHelp
+		case code == exitUsage:
+			return misuse{fmt.Errorf("pushing the image of %s: the call was wrong", p.name)}
+		case code != exitDone:
+			return fmt.Errorf("pushing the image of %s failed", p.name)
+		}
+	}
+	return nil
+}
+
+func (r *run) pushImage(ctx context.Context, p process, args []string) int {
+	own := []string{"--layout=" + p.layout, "--name=" + strings.ReplaceAll(p.name, "/", "-")}
+	return push.Run(ctx, append(own, args...), r.getenv, r.stdout, r.stderr)
+}
+
+// stage applies some processes, waits for all of them, and notes those that are
+// done.
+func (r *run) stage(ctx context.Context, environment target.Target, c cluster.Cluster, units []unit) error {
+	var waiting []cluster.Object
+	for i := range units {
+		u := &units[i]
+		before, err := c.Current(ctx, u.content)
+		if err != nil {
+			return fmt.Errorf("%s: %w", u.name, err)
+		}
+		if u.applied, err = c.Apply(ctx, u.content, r.dryRun, r.force); err != nil {
+			return fmt.Errorf("%s: %w", u.name, err)
+		}
+		for _, object := range u.applied {
+			change := changeOf(object, before)
+			fmt.Fprintf(r.stdout, "%s: %s %s\n", u.name, object.Resource(), r.word(change))
+			phase, text := object.State()
+			if object.Kind == "Job" && change == unchanged && phase == cluster.Done {
+				fmt.Fprintf(r.stdout, "%s: %s %s already\n", u.name, object.Resource(), text)
+				continue
+			}
+			if object.IsWorkload() {
+				waiting = append(waiting, object)
+			}
+		}
+	}
+	if r.dryRun || len(units) == 0 {
+		return nil
+	}
+	watch := rollout.Watch{Cluster: c, Interval: time.Second, Out: r.stdout}
+	problems := watch.Wait(ctx, waiting)
+	// What the cluster knows is worth a moment more.
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnosisPatience)
+	defer cancel()
+	var failures []error
+	for _, u := range units {
+		failed := false
+		for _, object := range u.applied {
+			problem, ok := problems[object.Resource()]
+			if !ok {
+				continue
+			}
+			failed = true
+			failures = append(failures, fmt.Errorf("%s: %w", u.name, problem))
+			fmt.Fprintf(r.stdout, "%s: what the cluster knows of %s:\n", u.name, object.Resource())
+			rollout.Diagnose(asking, c, object, r.stdout)
+		}
+		if failed {
+			continue
+		}
+		if err := r.record(ctx, environment, u); err != nil {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// diagnosisPatience is how long asking for reasons may take.
+const diagnosisPatience = 30 * time.Second
+
+// What applying did to an object.
+type change string
+
+const (
+	created   change = "created"
+	changed   change = "changed"
+	unchanged change = "unchanged"
+)
+
+func changeOf(object cluster.Object, before []cluster.Object) change {
+	for _, old := range before {
+		if old.Resource() == object.Resource() {
+			if old.Metadata.ResourceVersion == object.Metadata.ResourceVersion {
+				return unchanged
+			}
+			return changed
+		}
+	}
+	return created
+}
+
+// word says what was done, or in a dry run would be.
+func (r *run) word(c change) string {
+	if r.dryRun && c != unchanged {
+		return "would be " + string(c)
+	}
+	return string(c)
+}
+
+// record notes in the lock file what the environment now runs of a process.
+func (r *run) record(ctx context.Context, environment target.Target, u unit) error {
+	directory, err := imagedir.Open(u.layout)
+	if err != nil {
+		return fmt.Errorf("recording %s: %w", u.name, err)
+	}
+	workspace, commit := r.getenv(workspaceVariable), "unknown"
+	if found, err := checkout.Read(ctx, workspace); err == nil {
+		commit = found.Hash
+		if found.Dirty {
+			commit += "-dirty"
+		}
+	}
+	image := directory.Root().Digest.String()
+	err = lock.Record(lock.Path(workspace, environment.Name), u.name, lock.Entry{
+		Image:    image,
+		Manifest: manifest.Digest(u.content),
+		Commit:   commit,
+		Time:     time.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(r.stdout, "%s: %s runs %s\n", u.name, environment.Name, image)
+	return nil
+}
