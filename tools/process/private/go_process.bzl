@@ -6,6 +6,7 @@ load(":build_info.bzl", "build_info")
 load(":checks.bzl", "embed_mistake", "kind_mistake", "refuse")
 load(":image.bzl", "process_image")
 load(":manifests.bzl", "process_manifests")
+load(":sbom.bzl", "process_sbom")
 
 # What the image of each kind of process may weigh, compressed, in KiB: 5.0, 3.5 and 4.5 MB. docs/images.md says why.
 _MAX_KIB = {
@@ -128,4 +129,10 @@ def go_process(
         service = service,
         visibility = visibility,
         **manifests
+    )
+    process_sbom(
+        name = "sbom",
+        image = "image",
+        image_name = "%s-%s" % (service, name),
+        visibility = visibility,
     )
