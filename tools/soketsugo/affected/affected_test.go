@@ -104,6 +104,10 @@ func TestByEnvironment(t *testing.T) {
 // or runs the process.
 func TestTests(t *testing.T) {
 	targets := graph.Graph{
+		"//services/s/rest:image":          {"//services/s/rest:rest"},
+		"//services/s/grpc:image":          {"//services/s/grpc:grpc"},
+		"//services/s/migrate:image":       {"//services/s/migrate:migrate"},
+		"//services/s/rest:push":           {"//services/s/rest:image", "//tools/other:other"},
 		"//services/s/rest:rest":           {"//services/s/rest:main.go", "//libs/s/usecase:usecase"},
 		"//services/s/grpc:grpc":           {"//libs/s/usecase:usecase"},
 		"//services/s/migrate:migrate":     {"//libs/migration:migration"},
@@ -119,7 +123,11 @@ func TestTests(t *testing.T) {
 		"//libs/s/usecase:usecase_test.go": nil,
 	}
 	tests := []string{"//services/s/run:run_test", "//libs/s/usecase:usecase_test", "//libs/migration:migration_test", "//tools/other:other_test"}
-	processes := []string{"s/rest", "s/grpc", "s/migrate"}
+	deployed := map[string][]string{
+		"s/rest":    {"//services/s/rest:image", "//services/s/rest:staging"},
+		"s/grpc":    {"//services/s/grpc:image"},
+		"s/migrate": {"//services/s/migrate:image"},
+	}
 	const run, usecase, migration = "//services/s/run:run_test", "//libs/s/usecase:usecase_test", "//libs/migration:migration_test"
 	for name, test := range map[string]struct {
 		changed []string
@@ -153,7 +161,7 @@ func TestTests(t *testing.T) {
 			map[string][]string{"s/rest": {usecase, run}, "s/grpc": {usecase}, "s/migrate": {migration}},
 		},
 	} {
-		if diff := cmp.Diff(test.want, affected.Tests(targets, tests, processes, test.changed)); diff != "" {
+		if diff := cmp.Diff(test.want, affected.Tests(targets, tests, deployed, test.changed)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -164,8 +172,8 @@ func TestPrint(t *testing.T) {
 	before := map[string]deployment.Deployment{"s/rest": deployed("sha256:0123456789abcdef", "1", "1"), "s/migrate": deployed("3", "3", "3"), "s/grpc": deployed("4", "4", "4")}
 	after := map[string]deployment.Deployment{"s/rest": deployed("sha256:fedcba9876543210", "2", "2"), "s/migrate": deployed("3", "3", "3"), "s/grpc": deployed("4", "4", "4")}
 	var out strings.Builder
-	affected.ByRevision("abc", before, after, map[string][]string{"s/grpc": {"//a:a_test", "//b:b_test"}}).Print(&out)
-	want := `s/grpc     test     //a:a_test //b:b_test
+	affected.ByRevision("abc", before, after, map[string][]string{"s/grpc": {"//a:a_test", "//b:b_test", "//c:c_test", "//d:d_test"}}).Print(&out)
+	want := `s/grpc     test     4 tests: //a:a_test //b:b_test //c:c_test …
 s/migrate  same
 s/rest     deploy   image 0123456789ab -> fedcba987654; manifest of production, staging
 `

@@ -19,6 +19,9 @@ func (r Report) Print(out io.Writer) {
 	}
 }
 
+// shownTests is how many tests people want to read of; JSON has all.
+const shownTests = 3
+
 func (p Process) details() string {
 	var parts []string
 	if p.Image != nil {
@@ -28,7 +31,11 @@ func (p Process) details() string {
 		parts = append(parts, "manifest of "+strings.Join(environments, ", "))
 	}
 	if p.State == Test {
-		parts = append(parts, strings.Join(p.Tests, " "))
+		shown := strings.Join(p.Tests[:min(len(p.Tests), shownTests)], " ")
+		if len(p.Tests) > shownTests {
+			shown += " …"
+		}
+		parts = append(parts, fmt.Sprintf("%d tests: %s", len(p.Tests), shown))
 	}
 	return strings.Join(parts, "; ")
 }

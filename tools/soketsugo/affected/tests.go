@@ -13,15 +13,15 @@ import (
 //
 // A test is one of a process if it uses a target of the process's folder, or
 // lies in a package that the process is built from. The graph has the targets
-// and files of this repository; tests and processes are among them, changed are
-// paths.
-func Tests(targets graph.Graph, tests, processes, changed []string) map[string][]string {
+// and files of this repository, tests and deployed are labels in it, the latter
+// what each process deploys; changed are paths.
+func Tests(targets graph.Graph, tests []string, deployed map[string][]string, changed []string) map[string][]string {
 	touched := touchedTests(targets, tests, changed)
 	found := map[string][]string{}
-	for _, process := range processes {
+	for process, labels := range deployed {
 		place := "services/" + process
 		packages := map[string]bool{}
-		for label := range targets.Closure(of(targets, place)...) {
+		for label := range targets.Closure(labels...) {
 			if name, ok := graph.Package(label); ok {
 				packages[name] = true
 			}
@@ -31,18 +31,6 @@ func Tests(targets graph.Graph, tests, processes, changed []string) map[string][
 			if packages[name] || uses(targets, test, place) {
 				found[process] = append(found[process], test)
 			}
-		}
-	}
-	return found
-}
-
-// of returns the image of the process in a folder and everything else that the
-// folder's package makes, its tests aside.
-func of(targets graph.Graph, place string) []string {
-	var found []string
-	for label := range targets {
-		if name, ok := graph.Package(label); ok && name == place && !strings.HasSuffix(label, "_test") {
-			found = append(found, label)
 		}
 	}
 	return found

@@ -29,7 +29,7 @@ const usage = `Usage: ./bazelw run //tools/soketsugo -- COMMAND
   why PROCESS --base REV         the chains from the files that changed to what PROCESS would deploy
 
 A process is named as playbook/rest. What is compared are results, image digests and rendered manifests, of what is in
-the checkout now, committed or not. So a comment changes nothing. The first run takes a minute, as it builds in a
+the checkout now, committed or not. So a comment changes nothing. The first run takes minutes, as it builds in a
 folder of its own, with a Bazel server of its own.
 
 Exit codes: 0 done, 1 failed, 2 called wrongly.

@@ -89,6 +89,15 @@ func (b *Builder) Label(process, environment string) string {
 	return ""
 }
 
+// Labels returns the labels of what each process deploys.
+func (b *Builder) Labels() map[string][]string {
+	labels := map[string][]string{}
+	for _, output := range b.outputs {
+		labels[output.process] = append(labels[output.process], output.Label)
+	}
+	return labels
+}
+
 // Build builds the deployments of all processes, by process, such as
 // "playbook/rest".
 func (b *Builder) Build(ctx context.Context) (map[string]Deployment, error) {

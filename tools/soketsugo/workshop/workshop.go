@@ -111,11 +111,11 @@ func (w *Workshop) ByRevision(ctx context.Context, revision string) (affected.Re
 	if err != nil {
 		return affected.Report{}, err
 	}
-	_, after, err := w.working(ctx)
+	builder, after, err := w.working(ctx)
 	if err != nil {
 		return affected.Report{}, err
 	}
-	tests, err := w.tests(ctx, base, slices.Collect(maps.Keys(after)))
+	tests, err := w.tests(ctx, base, builder.Labels())
 	if err != nil {
 		return affected.Report{}, err
 	}
@@ -124,7 +124,7 @@ func (w *Workshop) ByRevision(ctx context.Context, revision string) (affected.Re
 
 // tests returns the tests of each process that read a file that differs from a
 // commit.
-func (w *Workshop) tests(ctx context.Context, commit string, processes []string) (map[string][]string, error) {
+func (w *Workshop) tests(ctx context.Context, commit string, deployed map[string][]string) (map[string][]string, error) {
 	changed, err := snapshot.Changed(ctx, w.root, commit)
 	if err != nil || len(changed) == 0 {
 		return nil, err
@@ -143,7 +143,7 @@ func (w *Workshop) tests(ctx context.Context, commit string, processes []string)
 	if err != nil {
 		return nil, err
 	}
-	return affected.Tests(targets, tests, processes, changed), nil
+	return affected.Tests(targets, tests, deployed, changed), nil
 }
 
 // ByEnvironment compares the checkout with what an environment runs.
