@@ -15,7 +15,7 @@ import (
 	"github.com/soketsugo/soketsugo/tools/deploy/lock"
 	"github.com/soketsugo/soketsugo/tools/deploy/manifest"
 	"github.com/soketsugo/soketsugo/tools/deploy/rollout"
-	"github.com/soketsugo/soketsugo/tools/deploy/target"
+	"github.com/soketsugo/soketsugo/tools/manifests/environment"
 	"github.com/soketsugo/soketsugo/tools/process/imagedir"
 	"github.com/soketsugo/soketsugo/tools/process/push/checkout"
 	push "github.com/soketsugo/soketsugo/tools/process/push/command"
@@ -30,8 +30,8 @@ type unit struct {
 }
 
 // confirm asks where the environment wants it.
-func (r *run) confirm(environment target.Target, c cluster.Cluster) error {
-	if !environment.Confirm || r.yes || r.dryRun {
+func (r *run) confirm(to environment.Environment, c cluster.Cluster) error {
+	if !to.Confirm || r.yes || r.dryRun {
 		return nil
 	}
 	var names []string
@@ -39,28 +39,28 @@ func (r *run) confirm(environment target.Target, c cluster.Cluster) error {
 		names = append(names, p.name)
 	}
 	fmt.Fprintf(r.stdout, "This changes %s in %s (context %s, namespace %s). To go on, type %s: ",
-		strings.Join(names, ", "), environment.Name, c.Context, c.Namespace, environment.Name)
+		strings.Join(names, ", "), to.Name, c.Context, c.Namespace, to.Name)
 	answer, err := bufio.NewReader(r.stdin).ReadString('\n')
-	if strings.TrimSpace(answer) == environment.Name {
+	if strings.TrimSpace(answer) == to.Name {
 		return nil
 	}
 	if err != nil {
 		fmt.Fprintln(r.stdout)
-		return misuse{fmt.Errorf("%s asks before anything changes, and nobody answered: give --yes", environment.Name)}
+		return misuse{fmt.Errorf("%s asks before anything changes, and nobody answered: give --yes", to.Name)}
 	}
 	return misuse{errors.New("nothing was changed")}
 }
 
 // apply brings all processes to the cluster: first all images, then the Jobs to
 // their end, then the servers.
-func (r *run) apply(ctx context.Context, environment target.Target, c cluster.Cluster) error {
+func (r *run) apply(ctx context.Context, to environment.Environment, c cluster.Cluster) error {
 	units, err := r.units()
 	if err != nil {
 		return err
 	}
 	if !r.noPush {
 		for _, u := range units {
-			if err := r.push(ctx, environment, u); err != nil {
+			if err := r.push(ctx, to, u); err != nil {
 				return err
 			}
 		}
@@ -69,7 +69,7 @@ func (r *run) apply(ctx context.Context, environment target.Target, c cluster.Cl
 	defer cancel()
 	for _, jobs := range []bool{true, false} {
 		stage := slices.DeleteFunc(slices.Clone(units), func(u unit) bool { return manifest.IsJob(u.content) != jobs })
-		if err := r.stage(ctx, environment, c, stage); err != nil {
+		if err := r.stage(ctx, to, c, stage); err != nil {
 			return err
 		}
 	}
@@ -90,8 +90,8 @@ func (r *run) units() ([]unit, error) {
 }
 
 // push uploads what the registry does not have of an image.
-func (r *run) push(ctx context.Context, environment target.Target, u unit) error {
-	args := []string{"--repository=" + environment.Registry}
+func (r *run) push(ctx context.Context, to environment.Environment, u unit) error {
+	args := []string{"--repository=" + to.Registry}
 	if r.dryRun {
 		args = append(args, "--dry-run")
 	}
@@ -123,7 +123,7 @@ func (r *run) pushImage(ctx context.Context, p process, args []string) int {
 
 // stage applies some processes, waits for all of them, and notes those that are
 // done.
-func (r *run) stage(ctx context.Context, environment target.Target, c cluster.Cluster, units []unit) error {
+func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.Cluster, units []unit) error {
 	var waiting []cluster.Object
 	for i := range units {
 		u := &units[i]
@@ -171,7 +171,7 @@ func (r *run) stage(ctx context.Context, environment target.Target, c cluster.Cl
 		if failed {
 			continue
 		}
-		if err := r.record(ctx, environment, u); err != nil {
+		if err := r.record(ctx, to, u); err != nil {
 			failures = append(failures, err)
 		}
 	}
@@ -211,7 +211,7 @@ func (r *run) word(c change) string {
 }
 
 // record notes in the lock file what the environment now runs of a process.
-func (r *run) record(ctx context.Context, environment target.Target, u unit) error {
+func (r *run) record(ctx context.Context, to environment.Environment, u unit) error {
 	directory, err := imagedir.Open(u.layout)
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", u.name, err)
@@ -224,7 +224,7 @@ func (r *run) record(ctx context.Context, environment target.Target, u unit) err
 		}
 	}
 	image := directory.Root().Digest.String()
-	err = lock.Record(lock.Path(workspace, environment.Name), u.name, lock.Entry{
+	err = lock.Record(lock.Path(workspace, to.Name), u.name, lock.Entry{
 		Image:    image,
 		Manifest: manifest.Digest(u.content),
 		Commit:   commit,
@@ -233,6 +233,6 @@ func (r *run) record(ctx context.Context, environment target.Target, u unit) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.stdout, "%s: %s runs %s\n", u.name, environment.Name, image)
+	fmt.Fprintf(r.stdout, "%s: %s runs %s\n", u.name, to.Name, image)
 	return nil
 }

@@ -7,13 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/soketsugo/soketsugo/tools/deploy/cluster"
-	"github.com/soketsugo/soketsugo/tools/deploy/target"
+	"github.com/soketsugo/soketsugo/tools/manifests/environment"
 )
 
 // Exit codes of the program.
@@ -186,41 +187,45 @@ func (r *run) do(ctx context.Context) error {
 	case "push":
 		return r.pushAll(ctx)
 	}
-	environment, err := target.Read(r.environment)
+	content, err := os.ReadFile(r.environment)
+	if err != nil {
+		return fmt.Errorf("reading the environment: %w", err)
+	}
+	to, err := environment.Parse(strings.TrimSuffix(filepath.Base(r.environment), ".yaml"), content)
 	if err != nil {
 		return err
 	}
-	c, err := r.cluster(environment)
+	c, err := r.cluster(to)
 	if err != nil {
 		return err
 	}
 	if r.verb == "diff" {
 		return r.diff(ctx, c)
 	}
-	if err := r.confirm(environment, c); err != nil {
+	if err := r.confirm(to, c); err != nil {
 		return err
 	}
-	return r.apply(ctx, environment, c)
+	return r.apply(ctx, to, c)
 }
 
 // cluster returns the cluster that the flags name, if the environment may go
 // there.
-func (r *run) cluster(environment target.Target) (cluster.Cluster, error) {
+func (r *run) cluster(to environment.Environment) (cluster.Cluster, error) {
 	switch {
 	case r.kubeconfig == "":
 		return cluster.Cluster{}, misuse{errors.New("which cluster: give --kubeconfig, or set KUBECONFIG")}
 	case strings.Contains(r.kubeconfig, string(filepath.ListSeparator)):
 		return cluster.Cluster{}, misuse{fmt.Errorf("KUBECONFIG names several files, %q: give one with --kubeconfig", r.kubeconfig)}
 	case r.context == "":
-		return cluster.Cluster{}, misuse{fmt.Errorf("which cluster: give --context; %s has %s", environment.Name, strings.Join(environment.Contexts, ", "))}
-	case !slices.Contains(environment.Contexts, r.context):
+		return cluster.Cluster{}, misuse{fmt.Errorf("which cluster: give --context; %s has %s", to.Name, strings.Join(to.Contexts, ", "))}
+	case !slices.Contains(to.Contexts, r.context):
 		return cluster.Cluster{}, misuse{fmt.Errorf("context %q is none of %s, which has %s: see its file in k8s/environments",
-			r.context, environment.Name, strings.Join(environment.Contexts, ", "))}
+			r.context, to.Name, strings.Join(to.Contexts, ", "))}
 	}
 	return cluster.Cluster{
 		Program:    r.kubectl,
 		Kubeconfig: r.path(r.kubeconfig),
 		Context:    r.context,
-		Namespace:  environment.Namespace,
+		Namespace:  to.Namespace,
 	}, nil
 }

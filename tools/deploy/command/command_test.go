@@ -26,6 +26,15 @@ const (
 	deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: s-rest\n"
 )
 
+const environment = `contexts: [kind-a, kind-b]
+confirm: %t
+namespace: playbook
+registry: %s
+network:
+  database: {port: 5432, to: [{ipBlock: {cidr: 10.0.0.0/8}}]}
+  telemetry: {port: 4318, to: [{ipBlock: {cidr: 10.0.0.0/8}}]}
+`
+
 // A bench has what a deploy needs, and in the place of kubectl a script that
 // plays a cluster; TestCluster uses a real one.
 type bench struct {
@@ -85,13 +94,13 @@ func newBench(t *testing.T, confirm bool) *bench {
 			t.Fatalf("git %q: %v\n%s", args, err, output)
 		}
 	}
-	environment := filepath.Join(folder, "staging.yaml")
-	write(t, environment, fmt.Sprintf("contexts: [kind-a, kind-b]\nconfirm: %t\nnamespace: playbook\nregistry: %s\n", confirm, b.registry))
+	file := filepath.Join(folder, "staging.yaml")
+	write(t, file, fmt.Sprintf(environment, confirm, b.registry))
 	layout := imagedirtest.Write(t, imagedirtest.Good())
 	write(t, filepath.Join(folder, "rest.yaml"), deployment)
 	write(t, filepath.Join(folder, "migrate.yaml"), job)
 	b.args = []string{
-		"--environment=" + environment,
+		"--environment=" + file,
 		"--process=s/rest=" + filepath.Join(folder, "rest.yaml") + "," + layout,
 		"--process=s/migrate=" + filepath.Join(folder, "migrate.yaml") + "," + layout,
 	}

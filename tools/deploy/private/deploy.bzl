@@ -39,23 +39,24 @@ def deploy(name, processes, visibility = None):
             visibility = visibility,
         )
 
-def export(name, environments, processes, visibility = None):
+def export(name, environments, processes, variant = "", visibility = None):
     """Writes the manifests of all processes and environments to a folder, by `bazel run`.
 
     Args:
       name: the target's name.
       environments: the names of the environments.
       processes: as for deploy.
+      variant: what the manifests' targets have behind the environment's name, such as "_argocd".
       visibility: who may use the target.
     """
     pairs = [(environment, process) for environment in environments for process in processes]
     launch(
         name = name,
         args = ["export"] + [
-            _argument("%s/%s" % (environment, _name(process)), process, manifest = environment)
+            _argument("%s/%s" % (environment, _name(process)), process, manifest = environment + variant)
             for environment, process in pairs
         ],
-        data = ["%s:%s" % (process, environment) for environment, process in pairs],
+        data = ["%s:%s%s" % (process, environment, variant) for environment, process in pairs],
         tags = ["manual"],
         tool = _TOOL,
         visibility = visibility,

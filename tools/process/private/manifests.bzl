@@ -1,6 +1,7 @@
 """The manifests of a process."""
 
 load("//k8s/environments:defs.bzl", "ENVIRONMENTS")
+load("//tools/deploy:defs.bzl", "deploy")
 load("//tools/launch:defs.bzl", "launch_test")
 load(":checks.bzl", "environments_mistake", "refuse", "replicas_mistake", "resources_mistake", "secrets_mistake", "strings_mistake")
 
@@ -138,6 +139,8 @@ def process_manifests(
     | `:staging` and others | for each environment, what is applied: this process with this image         |
     | `:staging_argocd`,    | the same for who applies it by Argo CD or Flux                              |
     | `:staging_flux`       |                                                                             |
+    | `:staging.render`,    | print what is applied, what it would change, and apply it; docs/deploy.md   |
+    | `.diff`, `.apply`     |                                                                             |
 
     Args:
       name: the name of the folder of manifests.
@@ -214,3 +217,7 @@ def process_manifests(
                 tree = ":" + name,
                 visibility = visibility,
             )
+        deploy(
+            name = environment,
+            processes = ["//" + native.package_name()],
+        )
