@@ -34,7 +34,7 @@ type crowd struct {
 // write prints the report as tables.
 func (r *report) write(out io.Writer) error {
 	fmt.Fprintln(out, "Milliseconds from reading the files to the closed connection, medians. PostgreSQL runs on this")
-	fmt.Fprintln(out, "machine with fsync=off, so what is compared is the engines and not the disk.")
+	fmt.Fprintln(out, "machine, and what is committed is on its disk.")
 	fmt.Fprintln(out)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	engines := engines()
