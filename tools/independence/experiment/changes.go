@@ -43,6 +43,17 @@ func Changes() []Change {
 			Because: "a comment that moves no line is not compiled",
 		},
 		{
+			Name:    "a comment in libs/playbook/usecase/*_test.go",
+			Mutate:  mutation.Line("libs/playbook/usecase/*_test.go", "// mutated"),
+			Because: "tests are no part of an image",
+		},
+		{
+			Name:      "replicas of grpc in k8s/environments/staging.yaml",
+			Mutate:    mutation.Line("k8s/environments/staging.yaml", "  playbook/grpc: {replicas: {min: 3}}"),
+			Manifests: map[string]string{grpc: "staging"},
+			Because:   "an environment is set for one process, in one place",
+		},
+		{
 			Name:    "a line in README.md",
 			Mutate:  mutation.Line("README.md", "mutated"),
 			Because: "documents are no part of an image",

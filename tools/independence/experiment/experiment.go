@@ -1,5 +1,5 @@
-// Package experiment finds out which images a change to the sources changes,
-// and compares that with which it may.
+// Package experiment finds out which images and manifests a change to the
+// sources changes, and compares that with which it may.
 package experiment
 
 import (
@@ -17,53 +17,32 @@ import (
 	"github.com/soketsugo/soketsugo/tools/bazel"
 	"github.com/soketsugo/soketsugo/tools/checkout"
 	"github.com/soketsugo/soketsugo/tools/independence/mutation"
+	"github.com/soketsugo/soketsugo/tools/soketsugo/affected"
 	"github.com/soketsugo/soketsugo/tools/soketsugo/deployment"
 )
 
-// ErrSurprise is what Run and Reproduce return where images changed that should
-// not have, or the other way round.
-var ErrSurprise = errors.New("images differ from what was expected")
+// ErrSurprise is what Run and Reproduce return where something changed that
+// should not have, or the other way round.
+var ErrSurprise = errors.New("what would be deployed differs from what was expected")
 
-// A Builder builds the images of all processes and returns their digests.
+// A Builder builds what all processes would deploy, by process, such as
+// "playbook/rest".
 type Builder interface {
-	Digests(ctx context.Context) (map[string]string, error)
+	Build(ctx context.Context) (map[string]deployment.Deployment, error)
 }
 
-// images builds images with Bazel.
-type images struct {
-	server *bazel.Server
-	// builder is there once Bazel was asked what there is to build.
-	builder *deployment.Builder
-}
-
-// Digests builds the images of all processes and returns their digests by
-// process, such as "playbook/rest".
-func (i *images) Digests(ctx context.Context) (map[string]string, error) {
-	if i.builder == nil {
-		builder, err := deployment.NewBuilder(ctx, i.server, nil)
-		if err != nil {
-			return nil, err
-		}
-		i.builder = builder
-	}
-	built, err := i.builder.Build(ctx)
-	if err != nil {
-		return nil, err
-	}
-	digests := map[string]string{}
-	for process, deployed := range built {
-		digests[process] = deployed.Image
-	}
-	return digests, nil
-}
+var _ Builder = (*deployment.Builder)(nil)
 
 // A Change is one change to the sources.
 type Change struct {
 	Name   string
 	Mutate mutation.Mutation
-	// Changes are the processes whose images must change. All others must stay
-	// the same.
+	// Changes are the processes whose images must change, and with them all of
+	// their manifests.
 	Changes []string
+	// Manifests are the processes of which the manifest of one environment must
+	// change and nothing else. All other processes must stay the same.
+	Manifests map[string]string
 	// Because is the reason.
 	Because string
 }
@@ -71,8 +50,8 @@ type Change struct {
 // Run makes the changes in a copy of the checkout at root, one at a time, and
 // writes a table of what each changed. The copy is built with Bazel.
 func Run(ctx context.Context, root string, changes []Change, out io.Writer) error {
-	return inCopy(ctx, root, nil, func(folder string, server *bazel.Server) error {
-		return Compare(ctx, folder, &images{server: server}, changes, out)
+	return inCopy(ctx, root, nil, func(folder string, builder Builder) error {
+		return Compare(ctx, folder, builder, changes, out)
 	})
 }
 
@@ -80,7 +59,7 @@ func Run(ctx context.Context, root string, changes []Change, out io.Writer) erro
 // what each changed.
 func Compare(ctx context.Context, folder string, builder Builder, changes []Change, out io.Writer) error {
 	started := time.Now()
-	baseline, err := builder.Digests(ctx)
+	baseline, err := builder.Build(ctx)
 	if err != nil {
 		return err
 	}
@@ -95,55 +74,76 @@ func Compare(ctx context.Context, folder string, builder Builder, changes []Chan
 		if err != nil {
 			return fmt.Errorf("changing %s: %w", change.Name, err)
 		}
-		digests, err := builder.Digests(ctx)
+		changed, err := builder.Build(ctx)
 		if err != nil {
 			return fmt.Errorf("building with a change to %s: %w", change.Name, err)
 		}
 		if err := undo(); err != nil {
 			return fmt.Errorf("undoing the change to %s: %w", change.Name, err)
 		}
-		table.row(change.Name, baseline, digests, time.Since(started))
-		surprises = append(surprises, change.surprises(processes, baseline, digests)...)
+		report := affected.ByRevision("", baseline, changed, nil)
+		table.row(change.Name, report, time.Since(started))
+		surprises = append(surprises, change.surprises(report)...)
 	}
 	return report(out, surprises)
 }
 
 // surprises tells of the processes that a change should have left alone, or
 // should not.
-func (c Change) surprises(processes []string, before, after map[string]string) []string {
+func (c Change) surprises(report affected.Report) []string {
 	var found []string
-	for _, process := range c.Changes {
-		if !slices.Contains(processes, process) {
-			found = append(found, fmt.Sprintf("%s: no image of %s was built", c.Name, process))
+	known := map[string]bool{}
+	for _, p := range report.Processes {
+		known[p.Process] = true
+		got, want := effect(p), "same"
+		if slices.Contains(c.Changes, p.Process) {
+			want = everything
+		}
+		if environment, ok := c.Manifests[p.Process]; ok {
+			want = environment
+		}
+		if got != want {
+			found = append(found, fmt.Sprintf("%s: %s: got %s, want %s: %s", c.Name, p.Process, got, want, c.Because))
 		}
 	}
-	for _, process := range processes {
-		changed, expected := before[process] != after[process], slices.Contains(c.Changes, process)
-		switch {
-		case changed && !expected:
-			found = append(found, fmt.Sprintf("%s: %s changed and must not: %s", c.Name, process, c.Because))
-		case !changed && expected:
-			found = append(found, fmt.Sprintf("%s: %s did not change and must: %s", c.Name, process, c.Because))
+	for _, process := range slices.Concat(c.Changes, slices.Sorted(maps.Keys(c.Manifests))) {
+		if !known[process] {
+			found = append(found, fmt.Sprintf("%s: no image of %s was built", c.Name, process))
 		}
 	}
 	return found
 }
 
+// everything is the effect on a process whose image changed, and with its digest
+// every manifest.
+const everything = "changed"
+
+// effect says in a word what differs of a process.
+func effect(p affected.Process) string {
+	switch {
+	case p.State == affected.Same:
+		return "same"
+	case p.Image == nil:
+		return strings.Join(slices.Sorted(maps.Keys(p.Manifests)), "+")
+	}
+	return everything
+}
+
 // Reproduce builds the checkout at root twice, in two folders, the second time
 // without any cache, and compares the images.
 func Reproduce(ctx context.Context, root string, out io.Writer) error {
-	var first, second map[string]string
+	var first, second map[string]deployment.Deployment
 	for _, build := range []struct {
-		name    string
-		flags   []string
-		digests *map[string]string
+		name  string
+		flags []string
+		built *map[string]deployment.Deployment
 	}{
 		{"with the disk cache", nil, &first},
 		{"without a cache", []string{"--disk_cache=", "--remote_cache="}, &second},
 	} {
 		started := time.Now()
-		err := inCopy(ctx, root, build.flags, func(_ string, server *bazel.Server) (err error) {
-			*build.digests, err = (&images{server: server}).Digests(ctx)
+		err := inCopy(ctx, root, build.flags, func(_ string, builder Builder) (err error) {
+			*build.built, err = builder.Build(ctx)
 			return err
 		})
 		if err != nil {
@@ -153,16 +153,17 @@ func Reproduce(ctx context.Context, root string, out io.Writer) error {
 	}
 	var surprises []string
 	for _, process := range slices.Sorted(maps.Keys(first)) {
-		fmt.Fprintf(out, "%s\n  %s\n  %s\n", process, first[process], second[process])
-		if first[process] != second[process] {
-			surprises = append(surprises, process+" is not reproducible: its two digests differ")
+		one, two := first[process], second[process]
+		fmt.Fprintf(out, "%s\n  %s\n  %s\n", process, one.Image, two.Image)
+		if one.Image != two.Image || !maps.Equal(one.Manifests, two.Manifests) {
+			surprises = append(surprises, process+" is not reproducible: two builds of it differ")
 		}
 	}
 	return report(out, surprises)
 }
 
-// inCopy calls do with a copy of the checkout and a Bazel server for it.
-func inCopy(ctx context.Context, root string, flags []string, do func(string, *bazel.Server) error) (err error) {
+// inCopy calls do with a copy of the checkout and what builds it.
+func inCopy(ctx context.Context, root string, flags []string, do func(string, Builder) error) (err error) {
 	scratch, err := os.MkdirTemp("", "independence-")
 	if err != nil {
 		return fmt.Errorf("making a folder for a copy of the checkout: %w", err)
@@ -181,7 +182,15 @@ func inCopy(ctx context.Context, root string, flags []string, do func(string, *b
 		// Also after an interrupt: Bazel's output holds gigabytes.
 		err = errors.Join(err, server.Remove(context.WithoutCancel(ctx)))
 	}()
-	return do(folder, server)
+	environments, err := deployment.Environments(folder)
+	if err != nil {
+		return err
+	}
+	builder, err := deployment.NewBuilder(ctx, server, environments)
+	if err != nil {
+		return err
+	}
+	return do(folder, builder)
 }
 
 func report(out io.Writer, surprises []string) error {

@@ -5,6 +5,9 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/soketsugo/soketsugo/tools/soketsugo/affected"
+	"github.com/soketsugo/soketsugo/tools/soketsugo/deployment"
 )
 
 // A table has a row per change and a column per process. Its rows are written
@@ -27,24 +30,20 @@ func newTable(out io.Writer, processes []string, changes []Change) *table {
 }
 
 // baseline writes the row that the others are compared with.
-func (t *table) baseline(digests map[string]string, took time.Duration) {
+func (t *table) baseline(built map[string]deployment.Deployment, took time.Duration) {
 	var cells []string
 	for _, process := range t.processes {
-		digest := strings.TrimPrefix(digests[process], "sha256:")
+		digest := strings.TrimPrefix(built[process].Image, "sha256:")
 		cells = append(cells, digest[:min(len(digest), 12)])
 	}
 	t.write(baselineName, cells, seconds(took))
 }
 
 // row writes what a change did.
-func (t *table) row(name string, before, after map[string]string, took time.Duration) {
+func (t *table) row(name string, report affected.Report, took time.Duration) {
 	var cells []string
-	for _, process := range t.processes {
-		cell := "same"
-		if before[process] != after[process] {
-			cell = "changed"
-		}
-		cells = append(cells, cell)
+	for _, p := range report.Processes {
+		cells = append(cells, effect(p))
 	}
 	t.write(name, cells, seconds(took))
 }
