@@ -123,7 +123,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	shop, err := workshop.Open(ctx, root)
+	shop, err := workshop.Open(root)
 	if err != nil {
 		return err
 	}

@@ -33,18 +33,15 @@ type Workshop struct {
 	guard  *os.File
 }
 
-// Open opens the workshop of the checkout at root, and waits while another
-// program has it open. It lies in the user's cache.
-func Open(ctx context.Context, root string) (*Workshop, error) {
+// Open opens the workshop of the checkout at root, which lies in the user's
+// cache. One program at a time has it open; others are refused.
+func Open(root string) (*Workshop, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil, fmt.Errorf("looking for the cache: %w", err)
 	}
 	name := sha256.Sum256([]byte(root))
-	return open(ctx, root, filepath.Join(cache, "soketsugo", "affected", hex.EncodeToString(name[:6])))
-}
-
-func open(ctx context.Context, root, place string) (*Workshop, error) {
+	place := filepath.Join(cache, "soketsugo", "affected", hex.EncodeToString(name[:6]))
 	if err := os.MkdirAll(place, 0o755); err != nil {
 		return nil, fmt.Errorf("making a folder to build in: %w", err)
 	}
