@@ -264,7 +264,7 @@ func TestGRPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn := dial(t, c.Addr("grpc"))
-	for _, name := range []string{"", "liveness", "readiness", "playbook.api.v1.PlaybookService", "playbook.api.v1.EnrolmentService"} {
+	for _, name := range []string{"", "liveness", "readiness", "playbook.api.v1.PlaybookService", "playbook.api.v1.EnrolmentService", "playbook.api.v1.TaskService"} {
 		response, err := grpc_health_v1.NewHealthClient(conn).Check(soon(t), &grpc_health_v1.HealthCheckRequest{Service: name})
 		if err != nil || response.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
 			t.Errorf("the health of %q is %v, %v", name, response, err)

@@ -1,7 +1,6 @@
 package processtest
 
 import (
-	"context"
 	"fmt"
 	"syscall"
 	"testing"
@@ -16,8 +15,10 @@ import (
 
 // watchTasks returns the contacts of the tasks that a stream tells of, and its error as
 // the last thing.
-func watchTasks(t *testing.T, ctx context.Context, conn *grpc.ClientConn) (contacts <-chan string, ended <-chan error) {
+func watchTasks(t *testing.T, conn *grpc.ClientConn) (contacts <-chan string, ended <-chan error) {
 	t.Helper()
+	// The workspace that inWorkspace gives to calls without a stream.
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "workspace", "default")
 	stream, err := playbookv1.NewTaskServiceClient(conn).WatchTasks(ctx, &playbookv1.WatchTasksRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func wantTold(t *testing.T, told <-chan string, want string) {
 func TestWatchSurvivesDrain(t *testing.T) {
 	t.Parallel()
 	databaseURL := migrated(t)
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "workspace", "acme")
+	ctx := t.Context()
 	leaving, log := start(t, grpcProcess, map[string]string{"DATABASE_URL": databaseURL})
 	staying, _ := start(t, grpcProcess, map[string]string{"DATABASE_URL": databaseURL})
 	if err := leaving.Ready(soon(t)); err != nil {
@@ -86,7 +87,7 @@ func TestWatchSurvivesDrain(t *testing.T) {
 	}
 
 	first := enrol(1)
-	told, ended := watchTasks(t, ctx, dial(t, leaving.Addr("grpc")))
+	told, ended := watchTasks(t, dial(t, leaving.Addr("grpc")))
 	wantTold(t, told, first)
 	// Well within the time between two looks, so it must have been notified.
 	begin := time.Now()
@@ -116,7 +117,7 @@ func TestWatchSurvivesDrain(t *testing.T) {
 		t.Fatalf("ClaimTasks: got %v, %v", claimed, err)
 	}
 	third := enrol(3)
-	told, _ = watchTasks(t, ctx, other)
+	told, _ = watchTasks(t, other)
 	wantTold(t, told, second)
 	wantTold(t, told, third)
 	wantTold(t, told, enrol(4))
