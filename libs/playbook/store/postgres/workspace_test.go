@@ -225,7 +225,7 @@ func TestRetries(t *testing.T) {
 func TestDeadlock(t *testing.T) {
 	long.Test(t)
 	databaseURL := cluster.Database(t)
-	store := open(t, databaseURL+"&options=-c%20deadlock_timeout%3D500ms")
+	store := open(t, databaseURL+"&options=-c%20deadlock_timeout%3D2s")
 	playbook := createActive(t, store)
 	enrolment, err := domain.Enrol(enrolmentID, playbook, "c", time.Now())
 	if err != nil {
@@ -234,8 +234,8 @@ func TestDeadlock(t *testing.T) {
 	// The store waits at the gate with its lock on the playbook, and the other one
 	// then for that lock. The other one never looks for deadlocks.
 	other := connect(t, databaseURL)
-	run(t, other, `CREATE TABLE gate (id int); INSERT INTO gate VALUES (1);
-		CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM FROM gate FOR UPDATE; RETURN NEW; END $$;
+	run(t, other, `CREATE TABLE gate (id int); INSERT INTO gate VALUES (1); CREATE SEQUENCE attempts;
+		CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('attempts') FROM gate FOR UPDATE; RETURN NEW; END $$;
 		CREATE TRIGGER pass BEFORE INSERT ON enrolments FOR EACH ROW EXECUTE FUNCTION pass();
 		SET deadlock_timeout = '1min'`)
 	run(t, other, "BEGIN; SELECT FROM gate FOR UPDATE")
@@ -249,7 +249,7 @@ func TestDeadlock(t *testing.T) {
 	if err := <-enrolled; err != nil {
 		t.Errorf("CreateEnrolment: %v", err)
 	}
-	waitFor(t, admin, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", "1")
+	waitFor(t, admin, "SELECT last_value FROM attempts", "2")
 }
 
 // waitFor waits until a query has an answer.
