@@ -1,7 +1,9 @@
 package sqlite_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -105,5 +107,22 @@ func TestCheckFails(t *testing.T) {
 			t.Errorf("%s: got kind %v (%v), want %v", test.name, domain.KindOf(err), err, test.want)
 		}
 		store.Close()
+	}
+}
+
+// A writer that waits for another one waits no longer than its caller does.
+func TestWaitingWriterHasDeadline(t *testing.T) {
+	store, release := locked(t)
+	defer release()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	playbook, err := domain.NewPlaybook("0190b0a4-7c3e-7b1a-8f1e-000000000001", domain.Draft{Name: "n"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	err = store.CreatePlaybook(ctx, workspace, playbook)
+	if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || domain.KindOf(err) != 0 || took > 2*time.Second {
+		t.Errorf("CreatePlaybook: got %v after %s, want the caller's deadline", err, took)
 	}
 }
