@@ -21,8 +21,9 @@ const (
 	taskColumns = `t.id, t.enrolment_id, e.playbook_id, e.playbook_revision, e.contact, t.step, t.kind, t.title,
 		t.due_at, t.state, t.claimable_at, t.attempts, t.holder, COALESCE(t.lease_token, ''), t.outcome, e.state`
 
-	// fromTasks finds the tasks of a workspace.
-	fromTasks = ` FROM tasks t JOIN enrolments e ON e.workspace = t.workspace AND e.id = t.enrolment_id WHERE t.workspace = ?`
+	// fromTasks finds the tasks of a workspace. CROSS JOIN says where to begin: the
+	// planner might take all enrolments of a workspace first.
+	fromTasks = ` FROM tasks t CROSS JOIN enrolments e ON e.workspace = t.workspace AND e.id = t.enrolment_id WHERE t.workspace = ?`
 
 	// claimable is about those that can be claimed until some time.
 	claimable = ` AND t.state IN ('PENDING', 'LEASED') AND t.claimable_at <= ? AND e.state = 'ACTIVE'
