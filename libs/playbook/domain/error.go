@@ -15,6 +15,8 @@ type Kind int
 const (
 	// Invalid: the request itself is wrong; Error.Violations says where.
 	Invalid Kind = iota + 1
+	// Unauthenticated: the caller has not shown who it is.
+	Unauthenticated
 	// Forbidden: the caller may not do this, as whoever it has shown to be.
 	Forbidden
 	// NotFound: what the request names does not exist.
@@ -33,7 +35,7 @@ const (
 
 // Kinds returns every kind, so that tests can hold tables of them complete.
 func Kinds() []Kind {
-	return []Kind{Invalid, Forbidden, NotFound, AlreadyExists, FailedPrecondition, Conflict, Unavailable}
+	return []Kind{Invalid, Unauthenticated, Forbidden, NotFound, AlreadyExists, FailedPrecondition, Conflict, Unavailable}
 }
 
 // String returns the kind's name.
@@ -41,6 +43,8 @@ func (k Kind) String() string {
 	switch k {
 	case Invalid:
 		return "Invalid"
+	case Unauthenticated:
+		return "Unauthenticated"
 	case Forbidden:
 		return "Forbidden"
 	case NotFound:

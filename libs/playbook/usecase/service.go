@@ -5,6 +5,7 @@ package usecase
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
@@ -67,6 +68,9 @@ type Store interface {
 	PlaybookStore
 	EnrolmentStore
 	TaskStore
+	KeyStore
+	RequestStore
+	EventStore
 }
 
 // Service does what the API offers. It is safe for concurrent use.
@@ -74,6 +78,8 @@ type Service struct {
 	store Store
 	now   func() time.Time
 	newID func() string
+	// claims and events count, so that what is over is removed now and then.
+	claims, events atomic.Uint64
 }
 
 // New returns a service that keeps its data in store, reads the time from now
@@ -82,6 +88,9 @@ type Service struct {
 func New(store Store, now func() time.Time, newID func() string) *Service {
 	return &Service{store: store, now: now, newID: newID}
 }
+
+// Now is the time that the service goes by.
+func (s *Service) Now() time.Time { return s.now() }
 
 // CreatePlaybook stores a new draft. Fails with Invalid.
 func (s *Service) CreatePlaybook(ctx context.Context, workspace domain.Workspace, draft domain.Draft) (domain.Playbook, error) {

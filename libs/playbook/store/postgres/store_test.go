@@ -55,6 +55,9 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// A thousand repetitions of one event are applied once.
+func TestThousandEvents(t *testing.T) { storetest.ThousandEvents(t, open(t, cluster.Database(t))) }
+
 // The schema is too old until the migrations are there, and new enough ever after.
 func TestCheckSchema(t *testing.T) {
 	databaseURL := cluster.Database(t)

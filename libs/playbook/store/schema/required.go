@@ -3,4 +3,4 @@
 package schema
 
 // Required is the lowest schema version that the stores work with.
-const Required int64 = 2
+const Required int64 = 4

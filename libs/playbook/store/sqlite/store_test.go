@@ -29,6 +29,9 @@ func open(t *testing.T) storetest.Store {
 // The store does what every store must do.
 func TestConformance(t *testing.T) { storetest.Run(t, open) }
 
+// A thousand repetitions of one event are applied once.
+func TestThousandEvents(t *testing.T) { storetest.ThousandEvents(t, open(t)) }
+
 // A crowd is no problem.
 func TestCrowd(t *testing.T) { storetest.Crowd(t, open) }
 

@@ -20,6 +20,8 @@ func Code(kind domain.Kind) codes.Code {
 	switch kind {
 	case domain.Invalid:
 		return codes.InvalidArgument
+	case domain.Unauthenticated:
+		return codes.Unauthenticated
 	case domain.Forbidden:
 		return codes.PermissionDenied
 	case domain.NotFound:

@@ -18,6 +18,8 @@ func Status(kind domain.Kind) int {
 	switch kind {
 	case domain.Invalid:
 		return http.StatusBadRequest
+	case domain.Unauthenticated:
+		return http.StatusUnauthorized
 	case domain.Forbidden:
 		return http.StatusForbidden
 	case domain.NotFound:
