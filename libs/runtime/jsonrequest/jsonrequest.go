@@ -34,7 +34,7 @@ func Read(w http.ResponseWriter, r *http.Request, fields func(*strictjson.Object
 		}
 		problem.Write(w, details)
 	default:
-		failed(w, err)
+		Failed(w, err)
 	}
 	return false
 }
@@ -45,7 +45,7 @@ func Read(w http.ResponseWriter, r *http.Request, fields func(*strictjson.Object
 func Nothing(w http.ResponseWriter, r *http.Request) bool {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		failed(w, err)
+		Failed(w, err)
 		return false
 	}
 	if text := strings.TrimSpace(string(body)); text != "" && text != "{}" {
@@ -55,7 +55,9 @@ func Nothing(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-func failed(w http.ResponseWriter, err error) {
+// Failed answers a request whose body could not be read, because it is too large,
+// too slow or broken off.
+func Failed(w http.ResponseWriter, err error) {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		problem.Status(w, http.StatusRequestEntityTooLarge, "the body must not be larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")

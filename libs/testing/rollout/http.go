@@ -13,6 +13,8 @@ import (
 // Request is an HTTP request.
 type Request struct {
 	Method, Path string
+	// Authorization is sent where it is not empty.
+	Authorization string
 	// Body is sent as JSON, in pieces.
 	Body []string
 	// Pause is the time before each piece.
@@ -61,6 +63,9 @@ func (c *httpClient) Do(ctx context.Context) error {
 	if body != nil {
 		request.ContentLength = int64(c.request.length())
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.request.Authorization != "" {
+		request.Header.Set("Authorization", c.request.Authorization)
 	}
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {

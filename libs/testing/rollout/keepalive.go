@@ -30,6 +30,9 @@ func NeverRetries(addr string, request Request, reuse time.Duration) Client {
 	if len(request.Body) > 0 {
 		fmt.Fprintf(&head, "Content-Type: application/json\r\nContent-Length: %d\r\n", request.length())
 	}
+	if request.Authorization != "" {
+		fmt.Fprintf(&head, "Authorization: %s\r\n", request.Authorization)
+	}
 	head.WriteString("\r\n")
 	return &neverRetries{addr: addr, request: request, reuse: reuse, head: head.String()}
 }

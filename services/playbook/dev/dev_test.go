@@ -164,7 +164,14 @@ func TestStartAndStop(t *testing.T) {
 	l.waitFor(t, "Ctrl-C stops everything")
 	_, rest, _ := strings.Cut(l.output(), "REST at ")
 	base, _, _ := strings.Cut(rest, "\n")
-	response, err := http.Get(base + "/v1/playbooks")
+	_, rest, _ = strings.Cut(l.output(), "for a day is ")
+	token, _, _ := strings.Cut(rest, "\n")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/playbooks", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +179,7 @@ func TestStartAndStop(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Errorf("REST answered %s", response.Status)
 	}
-	for _, want := range []string{"migrate is done after", "grpc is ready after", "rest is ready after", "curl -s " + base, "grpcurl -plaintext"} {
+	for _, want := range []string{"migrate is done after", "grpc is ready after", "rest is ready after", "curl -s " + base, "Authorization: Bearer " + token, "grpcurl -plaintext"} {
 		if !strings.Contains(l.output(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, l.output())
 		}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/soketsugo/soketsugo/services/playbook/dev/apikey"
 	"github.com/soketsugo/soketsugo/services/playbook/dev/console"
 	"github.com/soketsugo/soketsugo/services/playbook/dev/smoke"
 	"github.com/soketsugo/soketsugo/services/playbook/dev/stack"
@@ -90,7 +91,9 @@ func runStack(signals <-chan os.Signal, o options, out *console.Console) (err er
 	if o.smoke {
 		return runSmoke(ctx, s, out)
 	}
-	greet(s, out)
+	if err := greet(ctx, s, out); err != nil {
+		return errors.Join(err, s.Stop())
+	}
 	select {
 	case <-stopAsked:
 		out.Say("stopping")
@@ -107,12 +110,19 @@ func runStack(signals <-chan os.Signal, o options, out *console.Console) (err er
 	return nil
 }
 
-func greet(s *stack.Stack, out *console.Console) {
+// greet says what can be tried, with an API key that it makes.
+func greet(ctx context.Context, s *stack.Stack, out *console.Console) error {
+	token, err := apikey.Create(ctx, s.GRPCAddr())
+	if err != nil {
+		return err
+	}
 	out.Say("gRPC is at %s, REST at http://%s", s.GRPCAddr(), s.HTTPAddr())
+	out.Say("a key of the workspace %s for a day is %s", apikey.Workspace, token)
 	out.Say("try:")
-	out.Say(`  curl -s http://%s/v1/playbooks -H 'Content-Type: application/json' -d '{"name":"First contact","steps":[{"kind":"CALL","title":"Say hello"}]}'`, s.HTTPAddr())
-	out.Say(`  grpcurl -plaintext -H 'workspace: default' -d '{"page_size":5}' %s playbook.api.v1.PlaybookService/ListPlaybooks`, s.GRPCAddr())
+	out.Say(`  curl -s http://%s/v1/playbooks -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"name":"First contact","steps":[{"kind":"CALL","title":"Say hello"}]}'`, s.HTTPAddr(), token)
+	out.Say(`  grpcurl -plaintext -H 'workspace: %s' -d '{"page_size":5}' %s playbook.api.v1.PlaybookService/ListPlaybooks`, apikey.Workspace, s.GRPCAddr())
 	out.Say("Ctrl-C stops everything")
+	return nil
 }
 
 func runSmoke(ctx context.Context, s *stack.Stack, out *console.Console) error {

@@ -21,6 +21,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/child"
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/keytest"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc/codes"
@@ -144,8 +145,8 @@ func problemOf(conn net.Conn) (int, error) {
 // they say no length, or have none; what comes too slowly is cut.
 func TestBodiesOverTheLimit(t *testing.T) {
 	t.Parallel()
+	head := "POST /v1/playbooks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: " + keytest.Authorization() + "\r\n"
 	const (
-		head    = "POST /v1/playbooks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 		limit   = 1 << 20
 		timeout = 3 * time.Second
 	)
@@ -375,7 +376,7 @@ func TestIdleConnections(t *testing.T) {
 			}
 			return response.Body.Close()
 		}, func(_ *testing.T, addr string) error {
-			response, err := http.Get("http://" + addr + "/v1/playbooks")
+			response, err := keytest.Get("http://" + addr + "/v1/playbooks")
 			if err != nil {
 				return err
 			}

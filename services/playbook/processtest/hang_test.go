@@ -11,6 +11,7 @@ import (
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/keytest"
 )
 
 // While the database hangs, probes answer as fast as ever, liveness stays true,
@@ -116,7 +117,7 @@ func stuck(t *testing.T, c *child.Child, p process, count int) {
 		if err != nil {
 			return err
 		}
-		response, err := http.DefaultClient.Do(request)
+		response, err := keytest.Do(request)
 		if err != nil {
 			return err
 		}

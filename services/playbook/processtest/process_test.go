@@ -23,6 +23,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/testing/certificates"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/keytest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -165,12 +166,13 @@ func finish(t *testing.T, c *child.Child, wantCode int) {
 }
 
 // migrated returns the URL of a database with the schema, which the real
-// migrate process made.
+// migrate process made, and with an API key.
 func migrated(t *testing.T) string {
 	t.Helper()
 	databaseURL := cluster.Database(t)
 	c, _ := start(t, migrateProcess, map[string]string{"DATABASE_URL": databaseURL})
 	finish(t, c, 0)
+	keytest.Add(t, databaseURL)
 	return databaseURL
 }
 
@@ -191,7 +193,7 @@ func inWorkspace(ctx context.Context, method string, request, response any, conn
 
 func get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
-	response, err := http.Get(url)
+	response, err := keytest.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +312,12 @@ func TestREST(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := "http://" + c.Addr("http")
-	response, err := http.Post(base+"/v1/playbooks", "application/json", strings.NewReader(`{"name":"n"}`))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/playbooks", strings.NewReader(`{"name":"n"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := keytest.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +378,7 @@ func TestSIGTERMWithRequestInFlight(t *testing.T) {
 			}
 			defer conn.Close()
 			// The handler waits for the rest of the body.
-			fmt.Fprintf(conn, "POST /v1/playbooks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n")
+			fmt.Fprintf(conn, "POST /v1/playbooks HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Type: application/json\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n", keytest.Authorization())
 			reply := make([]byte, 1024)
 			if count, err := conn.Read(reply); err != nil || !strings.Contains(string(reply[:count]), "100 Continue") {
 				t.Fatalf("the server did not ask for the body: %q, %v", reply[:count], err)

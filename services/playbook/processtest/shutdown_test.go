@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/keytest"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -240,7 +240,7 @@ func TestSIGTERMWithRequestOfDatabaseThatHangs(t *testing.T) {
 	}
 	r.Freeze()
 	go func() {
-		response, err := http.Get("http://" + c.Addr("http") + "/v1/playbooks")
+		response, err := keytest.Get("http://" + c.Addr("http") + "/v1/playbooks")
 		if err == nil {
 			response.Body.Close()
 		}

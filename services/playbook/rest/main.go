@@ -16,11 +16,13 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/server"
 	"github.com/soketsugo/soketsugo/libs/runtime/uuidv7"
 	"github.com/soketsugo/soketsugo/services/playbook/rest/handler"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/webhook"
 	"github.com/soketsugo/soketsugo/services/playbook/version"
 )
 
 type configuration struct {
 	Database config.SecretURL `config:"DATABASE_URL" required:"true" schemes:"postgres,postgresql,sqlite" doc:"where the data is"`
+	Webhooks config.Secret    `config:"WEBHOOK_SECRETS" doc:"who may tell of events: provider:workspace:secret,…"`
 	HTTP     httpserver.Config
 	Server   server.Config
 }
@@ -39,6 +41,11 @@ func run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return config.ExitUsage
 	}
+	providers, err := webhook.ParseProviders(cfg.Webhooks)
+	if err != nil {
+		base.Log.Error("cannot use WEBHOOK_SECRETS", "error", err.Error())
+		return config.ExitUsage
+	}
 	store, err := open.Open(string(cfg.Database))
 	if err != nil {
 		base.Log.Error("cannot use DATABASE_URL", "error", err.Error())
@@ -48,6 +55,6 @@ func run() int {
 	base.Health.AddCheck(health.Check{Name: "schema", Run: store.CheckSchema, Sticky: true})
 	base.MeasurePool(store.Pool)
 	service := usecase.New(store, time.Now, func() string { return uuidv7.New(time.Now()) })
-	api := httpserver.New(cfg.HTTP, base.Log, base.Health, base.Tracker, handler.New(service, base.Log))
+	api := httpserver.New(cfg.HTTP, base.Log, base.Health, base.Tracker, handler.New(service, providers, base.Log))
 	return base.Run([]lifecycle.Component{lifecycle.Closer("store", store.Close)}, api)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
 	"github.com/soketsugo/soketsugo/libs/testing/rollout"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/keytest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -220,7 +221,7 @@ func run(t *testing.T, count int, settings map[string]string) outcome {
 }
 
 // database returns the URL of a database with the schema, which the real migrate
-// process made, and whose answers take as long as work.
+// process made, with an API key, and whose answers take as long as work.
 func database(t *testing.T) string {
 	t.Helper()
 	databaseURL := cluster.Database(t)
@@ -235,6 +236,7 @@ func database(t *testing.T) string {
 	if <-migrate.Done(); migrate.ExitCode() != 0 {
 		t.Fatalf("%v\n%s", migrate.Failure(), &log)
 	}
+	keytest.Add(t, databaseURL)
 	slow, relayed, err := relay.Postgres(databaseURL)
 	if err != nil {
 		t.Fatal(err)
@@ -298,7 +300,12 @@ func replace(ctx context.Context, d *rollout.Deployment, count int) ([]rollout.R
 // create makes the playbook that all clients read, and returns its id.
 func create(t *testing.T, addr string) string {
 	t.Helper()
-	response, err := http.Post("http://"+addr+"/v1/playbooks", "application/json", strings.NewReader(`{"name":"read by all"}`))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/v1/playbooks", strings.NewReader(`{"name":"read by all"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := keytest.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,9 +358,9 @@ func ended(err error) error {
 }
 
 func restLoads(addr, id string) []*rollout.Load {
-	read := rollout.Request{Method: http.MethodGet, Path: "/v1/playbooks/" + id, Want: http.StatusOK}
+	read := rollout.Request{Method: http.MethodGet, Path: "/v1/playbooks/" + id, Authorization: keytest.Authorization(), Want: http.StatusOK}
 	slow := rollout.Request{
-		Method: http.MethodPost, Path: "/v1/playbooks", Want: http.StatusCreated,
+		Method: http.MethodPost, Path: "/v1/playbooks", Authorization: keytest.Authorization(), Want: http.StatusCreated,
 		Body: []string{`{"na`, `me":`, `"slo`, `w cl`, `ient`, `"}`}, Pause: 50 * time.Millisecond,
 	}
 	// Each of these has one connection, and uses it twice in a drain delay.

@@ -37,6 +37,7 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 	}
 	defer conn.Close()
 	s := &scenario{
+		keys:       playbookv1.NewKeyServiceClient(conn),
 		playbooks:  playbookv1.NewPlaybookServiceClient(conn),
 		enrolments: playbookv1.NewEnrolmentServiceClient(conn),
 		tasks:      playbookv1.NewTaskServiceClient(conn),
@@ -47,6 +48,7 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 		name string
 		run  func(context.Context) error
 	}{
+		{"make an API key through gRPC; REST refuses a request without it", s.makeKey},
 		{"create a playbook through REST, read it through gRPC", s.createThroughREST},
 		{"enrolling in a draft is refused by both", s.enrolInDraft},
 		{"activate it through gRPC, see it active through REST", s.activateThroughGRPC},
@@ -62,6 +64,8 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 		{"list page by page: both give the same order", s.list},
 		{"walk a contact through a whole playbook, task by task, in turn through REST and gRPC", s.walk},
 		{"a bad request is refused by both with the field's name", s.refuse},
+		{"repeat a request with its Idempotency-Key: REST does it once", s.repeat},
+		{"revoke the API key: REST refuses it at once", s.revokeKey},
 	} {
 		begin := time.Now()
 		limited, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -76,10 +80,13 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 }
 
 type scenario struct {
+	keys       playbookv1.KeyServiceClient
 	playbooks  playbookv1.PlaybookServiceClient
 	enrolments playbookv1.EnrolmentServiceClient
 	tasks      playbookv1.TaskServiceClient
 	base       string
+	// key is the ID of the API key that REST gets, and token what it gets.
+	key, token string
 	// first was made through REST, second through gRPC.
 	first, second string
 	// enrolment is in the second.
@@ -109,6 +116,9 @@ func (s *scenario) request(ctx context.Context, method, path, body string) (*htt
 		return nil, fmt.Errorf("making the request: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if s.token != "" {
+		request.Header.Set("Authorization", "Bearer "+s.token)
+	}
 	return request, nil
 }
 
@@ -144,6 +154,21 @@ func same(what, got, want string) error {
 		return fmt.Errorf("%s is %q, want %q", what, got, want)
 	}
 	return nil
+}
+
+func (s *scenario) makeKey(ctx context.Context) error {
+	if _, err := s.rest(ctx, http.MethodGet, "/playbooks", "", http.StatusUnauthorized); err != nil {
+		return err
+	}
+	created, err := s.keys.CreateKey(ctx, &playbookv1.CreateKeyRequest{
+		Name: "smoke", Scopes: []playbookv1.Scope{playbookv1.Scope_SCOPE_READ, playbookv1.Scope_SCOPE_WRITE},
+	})
+	if err != nil {
+		return err
+	}
+	s.key, s.token = created.GetKey().GetId(), created.GetToken()
+	_, err = s.rest(ctx, http.MethodGet, "/playbooks", "", http.StatusOK)
+	return err
 }
 
 func (s *scenario) createThroughREST(ctx context.Context) error {
@@ -384,4 +409,37 @@ func (s *scenario) refuse(ctx context.Context) error {
 	}
 	_, err = s.playbooks.CreatePlaybook(ctx, &playbookv1.CreatePlaybookRequest{})
 	return wantCode(err, codes.InvalidArgument)
+}
+
+func (s *scenario) repeat(ctx context.Context) error {
+	send := func(body string, want int) (object, error) {
+		request, err := s.request(ctx, http.MethodPost, "/playbooks", body)
+		if err != nil {
+			return nil, err
+		}
+		// Another one in each run, since databases may be kept.
+		request.Header.Set("Idempotency-Key", "smoke-of-"+s.first)
+		return do(request, want)
+	}
+	first, err := send(`{"name":"Only once"}`, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	again, err := send(`{"name":"Only once"}`, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	if err := same("the playbook", again.text("id"), first.text("id")); err != nil {
+		return err
+	}
+	_, err = send(`{"name":"Another"}`, http.StatusUnprocessableEntity)
+	return err
+}
+
+func (s *scenario) revokeKey(ctx context.Context) error {
+	if _, err := s.keys.RevokeKey(ctx, &playbookv1.RevokeKeyRequest{Id: s.key}); err != nil {
+		return err
+	}
+	_, err := s.rest(ctx, http.MethodGet, "/playbooks", "", http.StatusUnauthorized)
+	return err
 }

@@ -16,6 +16,7 @@ func Register(service *usecase.Service, log *slog.Logger) func(grpc.ServiceRegis
 		playbookv1.RegisterPlaybookServiceServer(registrar, &playbooks{service: service, log: log})
 		playbookv1.RegisterEnrolmentServiceServer(registrar, &enrolments{service: service, log: log})
 		playbookv1.RegisterTaskServiceServer(registrar, &tasks{service: service, log: log})
+		playbookv1.RegisterKeyServiceServer(registrar, &keys{service: service, log: log})
 	}
 }
 

@@ -12,14 +12,21 @@ import (
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 	"github.com/soketsugo/soketsugo/libs/runtime/jsonrequest"
 	"github.com/soketsugo/soketsugo/libs/runtime/router"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/access"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/idempotency"
 	"github.com/soketsugo/soketsugo/services/playbook/rest/openapi"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/webhook"
 )
 
-// New returns the handler of the API under /v1, and of its description.
-func New(service *usecase.Service, log *slog.Logger) http.Handler {
+// New returns the handler of the API under /v1, and of its description. The
+// providers sign what they tell; everybody else who calls the API needs a key.
+func New(service *usecase.Service, providers webhook.Providers, log *slog.Logger) http.Handler {
 	h := &handler{service: service, log: log}
-	routes := router.New()
-	openapi.Add(routes)
+	all := router.New()
+	openapi.Add(all)
+	all.Handle("/v1/webhooks/{provider}", webhook.New(service, providers, h.fail, log)).Methods(http.MethodPost)
+	routes := all.NewRoute().Subrouter()
+	routes.Use(access.Require(service, h.fail), idempotency.Remember(service, h.fail, log))
 	// An id has no colon, since a colon begins the name of an action.
 	const id = "{id:[^/:]+}"
 	routes.HandleFunc("/v1/playbooks", h.createPlaybook).Methods(http.MethodPost)
@@ -36,13 +43,16 @@ func New(service *usecase.Service, log *slog.Logger) http.Handler {
 	routes.HandleFunc("/v1/enrolments/"+id+":resume", h.moveEnrolment(service.ResumeEnrolment)).Methods(http.MethodPost)
 	routes.HandleFunc("/v1/enrolments/"+id+":cancel", h.moveEnrolment(service.CancelEnrolment)).Methods(http.MethodPost)
 	h.addTasks(routes, id)
-	return routes
+	return all
 }
 
 type handler struct {
 	service *usecase.Service
 	log     *slog.Logger
 }
+
+// workspaceOf returns the workspace that a request is about: that of its API key.
+func workspaceOf(r *http.Request) domain.Workspace { return access.Caller(r.Context()).Workspace }
 
 func (h *handler) createPlaybook(w http.ResponseWriter, r *http.Request) {
 	var draft domain.Draft

@@ -30,16 +30,40 @@ const missing = "00000000-0000-0000-0000-000000000000"
 
 func newHandler(t *testing.T) http.Handler {
 	t.Helper()
+	return handlerOn(t, newStore(t))
+}
+
+func newStore(t *testing.T) usecase.Store {
+	t.Helper()
 	store, err := sqlite.Open(sqlitetest.Migrated(t, migrations.Files))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	return handlerOn(store)
+	return store
 }
 
-func handlerOn(store usecase.Store) http.Handler {
-	return handler.New(usecase.New(store, func() time.Time { return epoch }, func() string { return uuidv7.New(epoch) }), slog.New(slog.DiscardHandler))
+// keyed sends every request with an API key, unless it has another.
+type keyed struct {
+	http.Handler
+	token string
+}
+
+func (k keyed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") == "" {
+		r.Header.Set("Authorization", "Bearer "+k.token)
+	}
+	k.Handler.ServeHTTP(w, r)
+}
+
+func handlerOn(t *testing.T, store usecase.Store) http.Handler {
+	t.Helper()
+	service := usecase.New(store, func() time.Time { return epoch }, func() string { return uuidv7.New(epoch) })
+	_, token, err := service.CreateKey(t.Context(), "acme", domain.KeySpec{Name: "test", Scopes: domain.Scopes()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyed{handler.New(service, nil, slog.New(slog.DiscardHandler)), token}
 }
 
 // send sends JSON, within the limit that the server sets.
@@ -375,7 +399,7 @@ func TestCausesAreHidden(t *testing.T) {
 		{cause, http.StatusInternalServerError, "internal error", ""},
 		{&domain.Error{Kind: domain.Unavailable, Message: "the database is not available", Cause: cause}, http.StatusServiceUnavailable, "the database is not available", "1"},
 	} {
-		recorder := send(handlerOn(failing{err: test.err}), http.MethodGet, "/v1/playbooks/"+missing, "")
+		recorder := send(handlerOn(t, failing{newStore(t), test.err}), http.MethodGet, "/v1/playbooks/"+missing, "")
 		body := decode(t, recorder, test.status)
 		if body["detail"] != test.detail || strings.Contains(recorder.Body.String(), "hunter2") {
 			t.Errorf("%v: got %s, want the detail %q", test.err, recorder.Body, test.detail)
@@ -392,7 +416,7 @@ func TestClientGoesAway(t *testing.T) {
 	cancel()
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/playbooks/"+missing, nil)
 	recorder := httptest.NewRecorder()
-	handlerOn(failing{err: context.Canceled}).ServeHTTP(recorder, request)
+	handlerOn(t, failing{newStore(t), context.Canceled}).ServeHTTP(recorder, request)
 	if recorder.Code != 499 {
 		t.Errorf("got %d, want 499", recorder.Code)
 	}
