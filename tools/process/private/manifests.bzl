@@ -44,7 +44,10 @@ def _process_tree_impl(ctx):
         mnemonic = "ManifestTree",
         progress_message = "Laying out %{label}",
     )
-    return [DefaultInfo(files = depset([tree]))]
+    return [
+        DefaultInfo(files = depset([tree])),
+        OutputGroupInfo(declaration = depset([declaration])),
+    ]
 
 _process_tree = rule(
     implementation = _process_tree_impl,
@@ -188,7 +191,10 @@ def process_manifests(
         name = name,
         binary = binary,
         environments = files.values(),
-        visibility = ["//k8s:__pkg__"],
+        visibility = [
+            "//k8s:__pkg__",
+            "//services/%s:__subpackages__" % service,
+        ],
         workload = json.encode(declaration),
     )
     place = "%s/%s" % (service, process)
