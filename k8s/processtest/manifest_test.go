@@ -166,7 +166,7 @@ func serve(t *testing.T, process, environment string) {
 		t.Errorf("the exit code is %d", e.code)
 	case e.took < delay:
 		t.Errorf("it was gone after %s, before load balancers noticed, which takes %s", e.took, delay)
-	case e.unready < 0 || e.unready > time.Second:
+	case e.unready < 0 || e.unready > delay:
 		t.Errorf("readiness turned false after %s", e.unready)
 	}
 	d.checkSchema(t, objects.SchemaRequired)

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/soketsugo/soketsugo/tools/manifests/render"
 	"github.com/soketsugo/soketsugo/tools/manifests/settings"
 	"github.com/soketsugo/soketsugo/tools/manifests/tree"
+	"github.com/soketsugo/soketsugo/tools/manifests/update/folder"
 	"github.com/soketsugo/soketsugo/tools/manifests/workload"
 )
 
@@ -137,9 +137,9 @@ func makeManifest(_ context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("reading the digest: %w", err)
 	}
-	files, err := readTree(o.tree)
+	files, err := folder.Read(o.tree)
 	if err != nil {
-		return err
+		return fmt.Errorf("reading the manifests: %w", err)
 	}
 	content, err := render.Render(files, render.Options{
 		Name: o.name, Environment: e, Component: o.component, Digest: strings.TrimSpace(string(digest)),
@@ -160,28 +160,4 @@ func readEnvironment(file string) (environment.Environment, error) {
 		return environment.Environment{}, fmt.Errorf("reading an environment: %w", err)
 	}
 	return environment.Parse(strings.TrimSuffix(filepath.Base(file), ".yaml"), content)
-}
-
-func readTree(root string) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	// Bazel may make every file of the folder a link.
-	root, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return nil, fmt.Errorf("finding the manifests: %w", err)
-	}
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		files[filepath.ToSlash(name)], err = os.ReadFile(path)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the manifests: %w", err)
-	}
-	return files, nil
 }

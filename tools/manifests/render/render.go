@@ -95,10 +95,7 @@ func build(files map[string][]byte, overlay string, o Options) (resmap.ResMap, e
 	if err := folder.WriteFile(path.Join(top, "kustomization.yaml"), content); err != nil {
 		return nil, fmt.Errorf("writing a kustomization: %w", err)
 	}
-	// The tree's own folders are all that is there to load.
-	options := krusty.MakeDefaultOptions()
-	options.LoadRestrictions = types.LoadRestrictionsNone
-	return krusty.MakeKustomizer(options).Run(folder, top)
+	return krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(folder, top)
 }
 
 // check makes sure of what must hold of everything that is applied.

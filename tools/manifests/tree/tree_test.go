@@ -13,7 +13,6 @@ import (
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/soketsugo/soketsugo/tools/manifests/environment"
@@ -100,9 +99,7 @@ func built(t *testing.T, files map[string][]byte, overlay string) []objects.Obje
 			t.Fatal(err)
 		}
 	}
-	options := krusty.MakeDefaultOptions()
-	options.LoadRestrictions = types.LoadRestrictionsNone
-	made, err := krusty.MakeKustomizer(options).Run(folder, "/"+overlay)
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(folder, "/"+overlay)
 	if err != nil {
 		t.Fatalf("%s: %v", overlay, err)
 	}

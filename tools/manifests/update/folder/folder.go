@@ -1,4 +1,4 @@
-// Package folder compares and replaces folders of text files.
+// Package folder reads, compares and replaces folders of text files.
 package folder
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/pmezard/go-difflib/difflib"
 )
 
-// read returns content by path. A folder that is not there is empty.
-func read(root string) (map[string][]byte, error) {
+// Read returns content by path. A folder that is not there is empty.
+func Read(root string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	real, err := filepath.EvalSymlinks(root)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -40,7 +40,7 @@ func read(root string) (map[string][]byte, error) {
 
 // Compare returns, for each file that is not the same in both, how it differs.
 func Compare(want, got string) ([]string, error) {
-	wanted, err := read(want)
+	wanted, err := Read(want)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func Compare(want, got string) ([]string, error) {
 	if len(wanted) == 0 {
 		return nil, fmt.Errorf("nothing is in %s", want)
 	}
-	found, err := read(got)
+	found, err := Read(got)
 	if err != nil {
 		return nil, err
 	}
@@ -78,14 +78,14 @@ func Compare(want, got string) ([]string, error) {
 
 // Replace makes target the same as source and returns the files that it changed.
 func Replace(source, target string) ([]string, error) {
-	wanted, err := read(source)
+	wanted, err := Read(source)
 	if err != nil {
 		return nil, err
 	}
 	if len(wanted) == 0 {
 		return nil, fmt.Errorf("nothing is in %s", source)
 	}
-	found, err := read(target)
+	found, err := Read(target)
 	if err != nil {
 		return nil, err
 	}
