@@ -249,7 +249,8 @@ func TestDeadlock(t *testing.T) {
 	if err := <-enrolled; err != nil {
 		t.Errorf("CreateEnrolment: %v", err)
 	}
-	waitFor(t, admin, "SELECT last_value FROM attempts", "2")
+	// More than two where the other one was not as quick as the next attempt.
+	waitFor(t, admin, "SELECT last_value > 1 FROM attempts", "t")
 }
 
 // waitFor waits until a query has an answer.
