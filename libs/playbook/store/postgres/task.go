@@ -40,7 +40,8 @@ const (
 	// primary key alone, and looked at when it is locked: as it is then, and not by an
 	// index on what it is like.
 	held = `WITH locked AS (
-		SELECT t.id AS task_id, t.state AS task_state, t.lease_token, t.claimable_at, e.*` + fromTasks + ` AND t.id = $2 FOR UPDATE
+		SELECT t.id AS task_id, t.state AS task_state, t.lease_token, t.claimable_at,
+			e.id, e.state, e.playbook_id, e.playbook_revision, e.contact` + fromTasks + ` AND t.id = $2 FOR UPDATE
 	), held AS (
 		SELECT * FROM locked WHERE lease_token = $3 AND task_state = 'LEASED' AND claimable_at > clock_timestamp() AND state = 'ACTIVE'
 	)`
