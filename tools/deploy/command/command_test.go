@@ -83,17 +83,6 @@ func newBench(t *testing.T, confirm bool) *bench {
 	}
 	write(t, filepath.Join(b.answers, "none"), "")
 	write(t, filepath.Join(b.workspace, "README.md"), "")
-	for _, args := range [][]string{
-		{"init", "--quiet"},
-		{"add", "."},
-		{"-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "--message=test"},
-	} {
-		git := exec.Command("git", args...)
-		git.Dir = b.workspace
-		if output, err := git.CombinedOutput(); err != nil {
-			t.Fatalf("git %q: %v\n%s", args, err, output)
-		}
-	}
 	file := filepath.Join(folder, "staging.yaml")
 	write(t, file, fmt.Sprintf(environment, confirm, b.registry))
 	layout := imagedirtest.Write(t, imagedirtest.Good())
@@ -105,6 +94,22 @@ func newBench(t *testing.T, confirm bool) *bench {
 		"--process=s/migrate=" + filepath.Join(folder, "migrate.yaml") + "," + layout,
 	}
 	return b
+}
+
+// commit makes a commit of the workspace, without which nothing is pushed.
+func (b *bench) commit(t *testing.T) {
+	t.Helper()
+	for _, args := range [][]string{
+		{"init", "--quiet"},
+		{"add", "."},
+		{"-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "--message=test"},
+	} {
+		git := exec.Command("git", args...)
+		git.Dir = b.workspace
+		if output, err := git.CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, output)
+		}
+	}
 }
 
 func (b *bench) answer(t *testing.T, kind, content string) {
@@ -198,6 +203,7 @@ func server(resourceVersion string, available int) string {
 // is shown. What runs then is noted with its digests and the commit.
 func TestApplyJob(t *testing.T) {
 	b := newBench(t, true)
+	b.commit(t)
 	b.args = append(b.args[:1], b.args[2]) // migrate alone
 	running := strings.Replace(complete, `"succeeded":1,"conditions":[{"type":"Complete","status":"True"}]`, `"active":1`, 1)
 	b.answer(t, "apply", running)
@@ -253,6 +259,7 @@ func TestApplyAgain(t *testing.T) {
 // shown, and the lock says nothing of it.
 func TestApplyFails(t *testing.T) {
 	b := newBench(t, false)
+	b.commit(t)
 	failed := strings.Replace(complete, `"succeeded":1,"conditions":[{"type":"Complete","status":"True"}]`,
 		`"failed":1,"conditions":[{"type":"Failed","status":"True","reason":"PodFailurePolicy","message":"exit code 3"}]`, 1)
 	b.answer(t, "apply", failed)
@@ -308,6 +315,7 @@ func TestApplyTimesOut(t *testing.T) {
 // A dry run asks registry and cluster, and changes neither.
 func TestDryRun(t *testing.T) {
 	b := newBench(t, true)
+	b.commit(t)
 	b.args = b.args[:2]
 	b.answer(t, "apply", server("2", 0))
 	code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--dry-run")...)
@@ -381,6 +389,7 @@ func TestExport(t *testing.T) {
 // push hands its flags on, for each process.
 func TestPushAll(t *testing.T) {
 	b := newBench(t, false)
+	b.commit(t)
 	b.args = b.args[1:]
 	code, stdout, stderr := b.run(t, "", "push", "--repository="+b.registry, "--json")
 	if code != 0 {
