@@ -2,13 +2,13 @@ package clustertest_test
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
@@ -35,42 +35,49 @@ func (p *place) address(process, port string) string {
 		p.kube("get", "service", name, `--output=jsonpath={.spec.ports[?(@.name=="`+port+`")].port}`))
 }
 
-// create makes the playbook that all clients read, and returns its id. The first
-// requests through a new Service may come before its rules.
-func (p *place) create(addr string) string {
+// create makes the playbook that all clients read, and the API key with which they
+// do over HTTP, and returns its ID and the header. The first requests through a
+// new Service may come before its rules.
+func (p *place) create(addr string) (id, authorization string) {
 	p.t.Helper()
-	var created struct{ ID string }
-	p.until("a playbook is created through the Service of rest", func() bool {
-		client := http.Client{Timeout: 5 * time.Second}
-		response, err := client.Post("http://"+addr+"/v1/playbooks", "application/json", strings.NewReader(`{"name":"read by all"}`))
-		if err != nil {
-			p.t.Log(err)
-			return false
-		}
-		defer response.Body.Close()
-		if err := json.NewDecoder(response.Body).Decode(&created); err != nil || created.ID == "" {
-			p.t.Fatalf("creating a playbook answered %s, %v", response.Status, err)
-		}
-		return true
-	})
-	return created.ID
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(workspace(p.t.Context()), patience)
+	defer cancel()
+	playbook, err := playbookv1.NewPlaybookServiceClient(conn).CreatePlaybook(ctx,
+		&playbookv1.CreatePlaybookRequest{Name: "read by all"}, grpc.WaitForReady(true))
+	if err != nil {
+		p.t.Fatalf("creating a playbook through the Service of grpc: %v", err)
+	}
+	key, err := playbookv1.NewKeyServiceClient(conn).CreateKey(ctx,
+		&playbookv1.CreateKeyRequest{Name: "test", Scopes: []playbookv1.Scope{playbookv1.Scope_SCOPE_READ}})
+	if err != nil {
+		p.t.Fatalf("creating an API key through the Service of grpc: %v", err)
+	}
+	return playbook.GetPlaybook().GetId(), "Bearer " + key.GetToken()
+}
+
+func workspace(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "workspace", "default")
 }
 
 // loads are clients of both servers.
 func (p *place) loads() []*rollout.Load {
 	p.t.Helper()
 	grpcAddr, restAddr := p.address("grpc", "grpc"), p.address("rest", "http")
-	id := p.create(restAddr)
+	id, authorization := p.create(grpcAddr)
 	call := func(ctx context.Context, conn grpc.ClientConnInterface) error {
-		ctx = metadata.AppendToOutgoingContext(ctx, "workspace", "default")
-		_, err := playbookv1.NewPlaybookServiceClient(conn).GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: id})
+		_, err := playbookv1.NewPlaybookServiceClient(conn).GetPlaybook(workspace(ctx), &playbookv1.GetPlaybookRequest{Id: id})
 		return err
 	}
 	pooled, err := rollout.PooledGRPC(grpcAddr, call)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	read := rollout.Request{Method: http.MethodGet, Path: "/v1/playbooks/" + id, Want: http.StatusOK}
+	read := rollout.Request{Method: http.MethodGet, Path: "/v1/playbooks/" + id, Authorization: authorization, Want: http.StatusOK}
 	return []*rollout.Load{
 		rollout.Start("gRPC pooled", between, pooled),
 		rollout.Start("gRPC new connection", between, rollout.NewConnectionGRPC(grpcAddr, call)),
