@@ -106,11 +106,12 @@ func (b *bench) call(ctx context.Context, args ...string) (string, error) {
 // A place is a namespace with a database, where nothing runs yet.
 type place struct {
 	*bench
-	t *testing.T
-	// namespace is also the database's name.
+	t         *testing.T
 	namespace string
-	images    map[string]image
-	folder    string
+	// port is the database's.
+	port   string
+	images map[string]image
+	folder string
 	// drain is how long servers go on serving after SIGTERM.
 	drain time.Duration
 }
@@ -130,6 +131,9 @@ func newPlace(t *testing.T, b *bench) *place {
 		t.Fatalf("DATABASE_URL: %v", err)
 	}
 	own.Path = "/" + database
+	if p.port = own.Port(); p.port == "" {
+		p.port = "5432"
+	}
 	p.kube("create", "namespace", p.namespace)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -201,7 +205,7 @@ func (p *place) file() string {
 		p.t.Fatal(err)
 	}
 	filled := strings.NewReplacer(
-		"CONTEXT", p.context, "NAMESPACE", p.namespace, "REGISTRY", p.registry, "DRAIN", p.drain.String(),
+		"CONTEXT", p.context, "NAMESPACE", p.namespace, "REGISTRY", p.registry, "DRAIN", p.drain.String(), "PORT", p.port,
 	).Replace(string(content))
 	return p.write("test.yaml", filled)
 }
