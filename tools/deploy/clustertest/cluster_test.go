@@ -198,7 +198,7 @@ func TestDeploy(t *testing.T) {
 	const probe = "readinessProbe: {httpGet: {path: /readyz, port: 8080}, periodSeconds: 1}"
 	unready := fmt.Sprintf(server, 10, b.image, probe)
 	_, stdout, _ = b.run(t, "diff", "s/rest", unready)
-	wants(t, stdout, "+          path: /readyz\n")
+	wants(t, stdout, "  path: /readyz\n")
 	code, stdout, stderr = b.run(t, "apply", "s/rest", unready)
 	if code != 1 {
 		t.Errorf("a server that never gets ready: exit code %d", code)
