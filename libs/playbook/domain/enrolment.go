@@ -85,7 +85,7 @@ func CheckContact(field, contact string) error {
 // with FailedPrecondition otherwise.
 func (p Playbook) CheckOpen() error {
 	if p.State != PlaybookActive || !hasWork(p.Steps) {
-		return Errorf(FailedPrecondition, "playbook %s is %s; contacts can be enrolled in an active one only", p.ID, p.State)
+		return Errorf(FailedPrecondition, "playbook %s is %s; contacts can be enrolled in an active one only", p.ID, p.State).Because(PlaybookNotActive)
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (p Playbook) CheckOpen() error {
 // AlreadyEnrolled is the error about a contact that has a live enrolment in a
 // playbook.
 func AlreadyEnrolled(contact, playbookID string) *Error {
-	return Errorf(AlreadyExists, "contact %q has a live enrolment in playbook %s already", contact, playbookID)
+	return Errorf(AlreadyExists, "contact %q has a live enrolment in playbook %s already", contact, playbookID).Because(ContactEnrolled)
 }
 
 // Pause holds an active enrolment. A paused one is returned as it is. It fails
@@ -117,7 +117,7 @@ func (e Enrolment) move(to EnrolmentState, from ...EnrolmentState) (Enrolment, e
 		return e, nil
 	}
 	if !slices.Contains(from, e.State) {
-		return Enrolment{}, Errorf(FailedPrecondition, "enrolment %s is %s; it cannot become %s", e.ID, e.State, to)
+		return Enrolment{}, Errorf(FailedPrecondition, "enrolment %s is %s; it cannot become %s", e.ID, e.State, to).Because(EnrolmentEnded)
 	}
 	e.State = to
 	return e, nil

@@ -82,6 +82,8 @@ type Error struct {
 	Violations []FieldViolation
 	// Cause is for logs, not for callers; it may be nil.
 	Cause error
+	// reason is empty where the kind says all.
+	reason Reason
 }
 
 // Error returns what Public does, and the cause.

@@ -139,9 +139,9 @@ func (p Playbook) Activate(now time.Time) (Playbook, error) {
 	case p.State == PlaybookActive:
 		return p, nil
 	case p.State != PlaybookDraft:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only a draft can be activated", p.ID, p.State)
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only a draft can be activated", p.ID, p.State).Because(PlaybookNotDraft)
 	case !hasWork(p.Steps):
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s has no steps but WAIT; it needs at least one to be activated", p.ID)
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s has no steps but WAIT; it needs at least one to be activated", p.ID).Because(PlaybookEmpty)
 	}
 	p.State = PlaybookActive
 	return p.changed(now), nil
@@ -158,7 +158,7 @@ func (p Playbook) Archive(now time.Time) (Playbook, error) {
 		p.State = PlaybookArchived
 		return p.changed(now), nil
 	default:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only an active one can be archived", p.ID, p.State)
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only an active one can be archived", p.ID, p.State).Because(PlaybookNotActive)
 	}
 }
 
@@ -193,9 +193,9 @@ func (p Playbook) Apply(change Change, now time.Time) (Playbook, error) {
 	case draft.Name == p.Name && draft.Description == p.Description && slices.Equal(draft.Steps, p.Steps):
 		return p, nil
 	case p.State == PlaybookArchived:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it cannot be changed", p.ID, p.State)
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it cannot be changed", p.ID, p.State).Because(PlaybookIsArchived)
 	case !hasWork(draft.Steps) && p.State == PlaybookActive:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it needs at least one step that is not WAIT", p.ID, p.State)
+		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it needs at least one step that is not WAIT", p.ID, p.State).Because(PlaybookEmpty)
 	}
 	p.Name, p.Description, p.Steps = draft.Name, draft.Description, slices.Clone(draft.Steps)
 	return p.changed(now), nil

@@ -209,12 +209,12 @@ func Retry(attempt int) (time.Duration, bool) {
 func NotHeld(task Task, token string, enrolment EnrolmentState) error {
 	switch {
 	case enrolment != EnrolmentActive:
-		return Errorf(FailedPrecondition, "the enrolment of task %s is %s", task.ID, enrolment)
+		return Errorf(FailedPrecondition, "the enrolment of task %s is %s", task.ID, enrolment).Because(LeaseNotHeld)
 	case task.State != TaskLeased:
-		return Errorf(FailedPrecondition, "task %s is %s and held by nobody", task.ID, task.State)
+		return Errorf(FailedPrecondition, "task %s is %s and held by nobody", task.ID, task.State).Because(LeaseNotHeld)
 	case task.LeaseToken != token:
-		return Errorf(FailedPrecondition, "task %s is held under another lease", task.ID)
+		return Errorf(FailedPrecondition, "task %s is held under another lease", task.ID).Because(LeaseNotHeld)
 	default:
-		return Errorf(FailedPrecondition, "the lease of task %s has run out", task.ID)
+		return Errorf(FailedPrecondition, "the lease of task %s has run out", task.ID).Because(LeaseNotHeld)
 	}
 }

@@ -19,6 +19,9 @@ type Details struct {
 	Title string `json:"title"`
 	// Detail is one line for the caller.
 	Detail string `json:"detail,omitempty"`
+	// Reason says for programs what the problem is about, in the words of the API;
+	// empty where the status says all. RFC 9457 calls it an extension member.
+	Reason string `json:"reason,omitempty"`
 	// Errors are the single mistakes of an invalid request.
 	Errors []FieldError `json:"errors,omitempty"`
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -108,6 +109,59 @@ func TestEveryKindHasACode(t *testing.T) {
 	}
 	if got := handler.Code(0); got != codes.Internal {
 		t.Errorf("an error without a kind has the code %v, want INTERNAL", got)
+	}
+}
+
+// Every kind has a reason of its own, in the form that ErrorInfo asks for.
+func TestEveryKindHasAReason(t *testing.T) {
+	form := regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,62}$`)
+	seen := map[domain.Reason]bool{}
+	for _, reason := range domain.Reasons() {
+		if seen[reason] || !form.MatchString(string(reason)) {
+			t.Errorf("the reason %q is there twice or has the wrong form", reason)
+		}
+		seen[reason] = true
+	}
+	kinds := map[domain.Reason]domain.Kind{}
+	for _, kind := range domain.Kinds() {
+		reason := kind.Reason()
+		if other, ok := kinds[reason]; ok || reason == domain.Internal || !seen[reason] {
+			t.Errorf("%v has the reason %q, as has %v", kind, reason, other)
+		}
+		kinds[reason] = kind
+	}
+}
+
+// reasonOf returns the reason of an error, which says whose it is.
+func reasonOf(t *testing.T, err error) string {
+	t.Helper()
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			if info.GetDomain() != handler.Domain {
+				t.Errorf("the domain of %v is %q", err, info.GetDomain())
+			}
+			return info.GetReason()
+		}
+	}
+	return ""
+}
+
+// Every error that a caller gets says its reason, also one without a kind.
+func TestReasons(t *testing.T) {
+	errs := map[error]domain.Reason{
+		errors.New("broken"): domain.Internal,
+		domain.Errorf(domain.FailedPrecondition, "no").Because(domain.PlaybookEmpty): domain.PlaybookEmpty,
+		domain.InvalidField("f", "d"): domain.RequestInvalid,
+	}
+	for _, kind := range domain.Kinds() {
+		errs[domain.Errorf(kind, "no")] = kind.Reason()
+	}
+	for cause, want := range errs {
+		playbooks, _ := connectTo(t, &fake{err: cause})
+		_, err := playbooks.GetPlaybook(t.Context(), &playbookv1.GetPlaybookRequest{Id: missing})
+		if got := reasonOf(t, err); got != string(want) {
+			t.Errorf("%v: the reason is %q, want %q", cause, got, want)
+		}
 	}
 }
 
@@ -345,7 +399,8 @@ func TestChanges(t *testing.T) {
 	if err != nil || cancelled.GetEnrolment().GetState() != playbookv1.EnrolmentState_ENROLMENT_STATE_CANCELLED {
 		t.Errorf("CancelEnrolment: got %v, %v", cancelled, err)
 	}
-	if _, err := enrolments.PauseEnrolment(ctx, &playbookv1.PauseEnrolmentRequest{Id: enrolment}); status.Code(err) != codes.FailedPrecondition {
+	_, err = enrolments.PauseEnrolment(ctx, &playbookv1.PauseEnrolmentRequest{Id: enrolment})
+	if status.Code(err) != codes.FailedPrecondition || reasonOf(t, err) != string(domain.EnrolmentEnded) {
 		t.Errorf("pausing what has ended: %v", err)
 	}
 }

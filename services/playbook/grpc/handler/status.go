@@ -9,10 +9,14 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
 )
 
 // internalError tells the caller nothing; the log has the cause.
 const internalError = "internal error"
+
+// Domain is whose reasons they are that errors have in their ErrorInfo.
+const Domain = "playbook"
 
 // Code returns the gRPC code for a kind of error. A kind that it does not know
 // is INTERNAL; a test holds it complete.
@@ -49,27 +53,33 @@ func toStatus(ctx context.Context, log *slog.Logger, err error) error {
 			return status.FromContextError(ctx.Err()).Err()
 		}
 		log.ErrorContext(ctx, "request failed", "error", err.Error())
-		return status.Error(codes.Internal, internalError)
+		return detailed(status.New(codes.Internal, internalError), domain.Internal)
 	}
 	if typed.Kind == domain.Unavailable {
 		log.WarnContext(ctx, "request failed", "error", err.Error())
 	}
 	result := status.New(Code(typed.Kind), typed.Message)
 	if len(typed.Violations) == 0 {
-		return result.Err()
+		return detailed(result, typed.Reason())
 	}
-	details := &errdetails.BadRequest{}
+	mistakes := &errdetails.BadRequest{}
 	for _, violation := range typed.Violations {
-		details.FieldViolations = append(details.FieldViolations, &errdetails.BadRequest_FieldViolation{
+		mistakes.FieldViolations = append(mistakes.FieldViolations, &errdetails.BadRequest_FieldViolation{
 			Field:       violation.Field,
 			Description: violation.Description,
 		})
 	}
-	detailed, err := result.WithDetails(details)
+	return detailed(result, typed.Reason(), mistakes)
+}
+
+// detailed returns the error with its reason and other details.
+func detailed(result *status.Status, reason domain.Reason, others ...protoadapt.MessageV1) error {
+	info := &errdetails.ErrorInfo{Reason: string(reason), Domain: Domain}
+	with, err := result.WithDetails(append([]protoadapt.MessageV1{info}, others...)...)
 	if err != nil {
 		// A name that is not valid UTF-8 cannot be encoded; the code still says
 		// enough.
 		return result.Err()
 	}
-	return detailed.Err()
+	return with.Err()
 }

@@ -50,14 +50,14 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 			return
 		}
 		h.report(r, err)
-		problem.Status(w, http.StatusInternalServerError, internalError)
+		problem.Write(w, problem.Details{Status: http.StatusInternalServerError, Detail: internalError, Reason: string(domain.Internal)})
 		return
 	}
 	h.report(r, err)
 	if typed.Kind == domain.Unavailable {
 		w.Header().Set("Retry-After", "1")
 	}
-	details := problem.Details{Status: Status(typed.Kind), Detail: typed.Message}
+	details := problem.Details{Status: Status(typed.Kind), Detail: typed.Message, Reason: string(typed.Reason())}
 	if typed.Kind == domain.Conflict && r.Header.Get("If-Match") != "" {
 		// The condition that the caller has set does not hold.
 		details.Status = http.StatusPreconditionFailed
