@@ -2,6 +2,7 @@
 package keytest
 
 import (
+	"encoding/hex"
 	"net/http"
 	"testing"
 	"time"
@@ -21,13 +22,27 @@ func Authorization() string { return "Bearer " + credential().Token() }
 // Add stores the key in a database.
 func Add(t testing.TB, databaseURL string) {
 	t.Helper()
+	add(t, databaseURL, credential(), domain.Scopes()...)
+}
+
+// AddFor stores a key that is for nothing but a scope, and returns the header that
+// its holder sends.
+func AddFor(t testing.TB, databaseURL string, scope domain.Scope) string {
+	t.Helper()
+	c := credential()
+	c.KeyID = "0190b0a4-7c3e-7b1a-8f1e-" + hex.EncodeToString([]byte((scope + "      ")[:6]))
+	add(t, databaseURL, c, scope)
+	return "Bearer " + c.Token()
+}
+
+func add(t testing.TB, databaseURL string, c domain.Credential, scopes ...domain.Scope) {
+	t.Helper()
 	store, err := open.Open(databaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	c := credential()
-	key, err := domain.NewKey(c.KeyID, c.Secret, domain.KeySpec{Name: "test", Scopes: domain.Scopes()}, time.Now())
+	key, err := domain.NewKey(c.KeyID, c.Secret, domain.KeySpec{Name: "test", Scopes: scopes}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
