@@ -23,7 +23,7 @@ func TestQuick(t *testing.T) {
 	if err := report.write(&out); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Count(out.String(), "nothing to do"); got != len(quickPlan.rounds) || !strings.Contains(out.String(), "fsync=off") {
+	if got := strings.Count(out.String(), "nothing to do"); got != len(quickPlan.rounds) || !strings.Contains(out.String(), "on its disk") {
 		t.Errorf("the report is\n%s", out.String())
 	}
 	for _, run := range report.Runs {

@@ -54,10 +54,12 @@ func (b *builder) container() core.Container {
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Secrets)) {
 		// Parse has made sure that it is a reference.
-		secret, key, _ := workload.SecretRef(b.Secrets[name])
-		c.Env = append(c.Env, core.EnvVar{Name: name, ValueFrom: &core.EnvVarSource{
-			SecretKeyRef: &core.SecretKeySelector{LocalObjectReference: core.LocalObjectReference{Name: secret}, Key: key},
-		}})
+		ref, _ := workload.SecretRef(b.Secrets[name])
+		selector := &core.SecretKeySelector{LocalObjectReference: core.LocalObjectReference{Name: ref.Secret}, Key: ref.Key}
+		if ref.Optional {
+			selector.Optional = new(true)
+		}
+		c.Env = append(c.Env, core.EnvVar{Name: name, ValueFrom: &core.EnvVarSource{SecretKeyRef: selector}})
 	}
 	if b.TLSSecret != "" {
 		c.VolumeMounts = []core.VolumeMount{{Name: "tls", MountPath: TLSFolder, ReadOnly: true}}

@@ -35,7 +35,7 @@ type Workload struct {
 	Resources Resources `json:"resources"`
 	// Env sets what is not secret.
 	Env map[string]string `json:"env"`
-	// Secrets maps a variable to SECRET/KEY.
+	// Secrets maps a variable to SECRET/KEY, or SECRET/KEY? where there may be none.
 	Secrets map[string]string `json:"secrets"`
 	// Public says that the world outside the cluster gets in.
 	Public bool `json:"public"`
@@ -121,20 +121,28 @@ func (w Workload) check() error {
 		if _, both := w.Env[variable]; both {
 			return fmt.Errorf("%s is in both env and secrets: take one", variable)
 		}
-		if _, _, err := SecretRef(w.Secrets[variable]); err != nil {
+		if _, err := SecretRef(w.Secrets[variable]); err != nil {
 			return fmt.Errorf("secrets: %s: %w", variable, err)
 		}
 	}
 	return nil
 }
 
-// SecretRef splits SECRET/KEY.
-func SecretRef(reference string) (secret, key string, err error) {
-	secret, key, _ = strings.Cut(reference, "/")
+// SecretKey is what holds the value of a secret variable.
+type SecretKey struct {
+	Secret, Key string
+	// Optional says that the process starts without it.
+	Optional bool
+}
+
+// SecretRef reads SECRET/KEY, and SECRET/KEY? for one that is optional.
+func SecretRef(reference string) (SecretKey, error) {
+	path, optional := strings.CutSuffix(reference, "?")
+	secret, key, _ := strings.Cut(path, "/")
 	if len(validation.IsDNS1123Subdomain(secret)) > 0 || len(validation.IsConfigMapKey(key)) > 0 {
-		return "", "", fmt.Errorf("the reference is %q: take SECRET/KEY, such as \"playbook-database/url\"", reference)
+		return SecretKey{}, fmt.Errorf("the reference is %q: take SECRET/KEY, such as \"playbook-database/url\"", reference)
 	}
-	return secret, key, nil
+	return SecretKey{Secret: secret, Key: key, Optional: optional}, nil
 }
 
 var variable = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)

@@ -22,6 +22,24 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A reference to a key of a Secret may be optional.
+func TestSecretRef(t *testing.T) {
+	for reference, want := range map[string]workload.SecretKey{
+		"db/url":   {Secret: "db", Key: "url"},
+		"db/url?":  {Secret: "db", Key: "url", Optional: true},
+		"a.b/c_d?": {Secret: "a.b", Key: "c_d", Optional: true},
+	} {
+		if got, err := workload.SecretRef(reference); got != want || err != nil {
+			t.Errorf("%s: got %+v, %v, want %+v", reference, got, err, want)
+		}
+	}
+	for _, reference := range []string{"?", "db?", "db/?", "db/url??", "?/url"} {
+		if got, err := workload.SecretRef(reference); err == nil {
+			t.Errorf("%q is taken: %+v", reference, got)
+		}
+	}
+}
+
 // Each mistake is refused with words that say what would be right.
 func TestParseRefuses(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{

@@ -30,7 +30,7 @@ _RIGHT = [
     strings_mistake("env", {"A": "1"}),
     strings_mistake("env", {}),
     resources_mistake({"cpu": "1"}, ["cpu", "memory"]),
-    secrets_mistake({"DATABASE_URL": "playbook-database/url"}),
+    secrets_mistake({"DATABASE_URL": "playbook-database/url", "WEBHOOK_SECRETS": "playbook-webhooks/secrets?"}),
     environments_mistake(["staging"], ["staging", "production"]),
 ]
 

@@ -156,7 +156,7 @@ def process_manifests(
       max_replicas: how many an autoscaler makes of them; the same number means that there is none.
       resources: any of cpu, memory (what is asked for), cpu_limit, memory_limit, as Kubernetes writes quantities.
       env: variables that are not secret.
-      secrets: variables that are, each with the reference SECRET/KEY.
+      secrets: variables that are, each with the reference SECRET/KEY; SECRET/KEY? where there may be none.
       public: whether the world outside the cluster gets in; only of kind "rest".
       deadline: how long all attempts of a Job may take together.
       environments: those that the process is in.
