@@ -59,6 +59,9 @@ func (p pod) env() ([]string, error) {
 	for _, variable := range c.Env {
 		reference := variable.ValueFrom.SecretKeyRef
 		value, found := p.secrets[reference.Name+"/"+reference.Key]
+		if !found && reference.Optional != nil && *reference.Optional {
+			continue // as the kubelet does
+		}
 		if !found {
 			return nil, fmt.Errorf("there is no Secret %s with a key %s", reference.Name, reference.Key)
 		}
