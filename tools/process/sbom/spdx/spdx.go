@@ -115,7 +115,6 @@ func Of(image Image, program *debug.BuildInfo) Document {
 		id := "SPDXRef-Module-" + identifier(module.Path+"-"+module.Version)
 		found := newPackage(id, module.Path, module.Version, golang(module.Path, module.Version))
 		found.PrimaryPackagePurpose = "LIBRARY"
-		found.DownloadLocation = "https://proxy.golang.org/" + escape(module.Path) + "/@v/" + module.Version + ".zip"
 		if module.Sum != "" {
 			found.Comment = "go.sum: " + module.Sum
 		}
@@ -138,6 +137,9 @@ func (d Document) JSON() ([]byte, error) {
 	return append(content, '\n'), nil
 }
 
+// newPackage returns a package without a place to download it from: which one a
+// build uses is a setting of its user. The package URL and the hash in go.sum say
+// what it is.
 func newPackage(id, name, version, purl string) Package {
 	return Package{
 		Name: name, SPDXID: id, VersionInfo: version,
@@ -153,20 +155,6 @@ func golang(path, version string) string {
 		parts[i] = url.PathEscape(part)
 	}
 	return "pkg:golang/" + strings.Join(parts, "/") + "@" + url.PathEscape(version)
-}
-
-// escape writes a path as the module proxy wants it: a capital letter as ! and
-// its small one.
-func escape(path string) string {
-	var escaped strings.Builder
-	for _, c := range path {
-		if c >= 'A' && c <= 'Z' {
-			escaped.WriteByte('!')
-			c += 'a' - 'A'
-		}
-		escaped.WriteRune(c)
-	}
-	return escaped.String()
 }
 
 // identifier makes an identifier of a text: letters, digits, '.' and '-'.
