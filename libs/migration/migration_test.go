@@ -84,6 +84,33 @@ func TestUp(t *testing.T) {
 	}
 }
 
+// A runner that has applied something tells those who wait for it, so that they
+// need not look all the time. One that found nothing to do has held up nobody.
+func TestTellsWaiters(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	waiter := open(t, databaseURL).Session()
+	t.Cleanup(func() { waiter.Close() })
+	if _, err := waiter.ExecContext(t.Context(), "LISTEN soketsugo_migrations"); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name  string
+		limit time.Duration
+		told  bool
+	}{{"something to do", 10 * time.Second, true}, {"nothing to do", 100 * time.Millisecond, false}} {
+		if _, err := up(t.Context(), open(t, databaseURL), files("CREATE TABLE a (x int);"), patient, discard()); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if err := database.Wait(t.Context(), waiter, test.limit); err != nil {
+			t.Fatal(err)
+		}
+		if told := time.Since(begin) < test.limit; told != test.told {
+			t.Errorf("%s: told = %v, want %v", test.name, told, test.told)
+		}
+	}
+}
+
 // Of many runners at once one applies and all succeed.
 func TestUpAtOnce(t *testing.T) {
 	databaseURL := cluster.Database(t)
