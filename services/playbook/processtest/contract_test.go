@@ -6,71 +6,66 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
-	"slices"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
-	"github.com/pb33f/libopenapi-validator/config"
-	"github.com/pb33f/libopenapi-validator/errors"
-	"github.com/pb33f/libopenapi-validator/paths"
-	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/gorilla/mux"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/soketsugo/soketsugo/services/playbook/rest/keytest"
 	"github.com/soketsugo/soketsugo/services/playbook/rest/openapi"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/openapi/openapitest"
 )
 
 // contract sends requests to the rest process and holds each of them, and each
 // answer, against the document.
 type contract struct {
-	base  string
-	model *v3.Document
-	// requests takes what the document describes; answers refuses what it does not
-	// mention, too.
-	requests, answers validator.Validator
+	base     string
+	document *openapitest.Document
+	routes   *mux.Router
 	// seen has the statuses that came, by operation.
 	seen map[string]map[string]bool
 }
 
 func newContract(t *testing.T, base string) *contract {
 	t.Helper()
-	document, err := libopenapi.NewDocument(openapi.Document)
+	document, err := openapitest.Parse(openapi.Document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := document.BuildV3Model()
-	if err != nil {
-		t.Fatal(err)
+	routes := mux.NewRouter()
+	for path := range document.Paths.Map() {
+		routes.Path(parameter.ReplaceAllString(path, "{$1:[^/:]+}")).Name(path)
 	}
-	c := &contract{base: base, model: &built.Model, seen: map[string]map[string]bool{}}
-	c.requests = validator.NewValidatorFromV3Model(c.model, config.WithFormatAssertions())
-	c.answers = validator.NewValidatorFromV3Model(c.model, config.WithFormatAssertions(), config.WithStrictMode())
-	return c
+	return &contract{base: base, document: document, routes: routes, seen: map[string]map[string]bool{}}
 }
+
+// parameter is one in a path, such as {id} of {id}:activate.
+var parameter = regexp.MustCompile(`\{(\w+)\}`)
 
 // send returns the answer and its body.
 func (c *contract) send(t *testing.T, method, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	build := func() *http.Request {
-		request, err := http.NewRequestWithContext(t.Context(), method, c.base+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Authorization", keytest.Authorization())
-		if body != "" {
-			request.Header.Set("Content-Type", "application/json")
-		}
-		for i := 0; i+1 < len(headers); i += 2 {
-			request.Header.Set(headers[i], headers[i+1])
-		}
-		return request
+	request, err := http.NewRequestWithContext(t.Context(), method, c.base+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
 	}
-	answer, err := http.DefaultClient.Do(build())
+	request.Header.Set("Authorization", keytest.Authorization())
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,21 +75,15 @@ func (c *contract) send(t *testing.T, method, path, body string, headers ...stri
 		t.Fatal(err)
 	}
 	what := fmt.Sprintf("%s %s %.200s: %s", method, path, body, answer.Status)
-	item, path := c.find(t, build(), answer, what)
-	if item == nil {
+	operation, place := c.find(t, request, answer, what)
+	if operation == nil {
 		return answer, string(data)
 	}
-	if mistakes := c.mistakes(build, item, path); answer.StatusCode < http.StatusBadRequest && len(mistakes) > 0 {
-		t.Errorf("%s, but the document refuses it: %v", what, texts(mistakes))
+	if err := c.refuses(operation, place, request, body); answer.StatusCode < http.StatusBadRequest && err != nil {
+		t.Errorf("%s, but the document refuses it: %v", what, err)
 	}
-	answers := c.answers
-	if path == "/openapi.json" {
-		// It is only described as some object.
-		answers = c.requests
-	}
-	answer.Body = io.NopCloser(bytes.NewReader(data))
-	if valid, mistakes := answers.GetResponseBodyValidator().ValidateResponseBodyWithPathItem(build(), answer, item, path); !valid {
-		t.Errorf("%s is answered with what the document does not describe: %v\n%s", what, texts(mistakes), data)
+	if err := c.describes(operation, place, answer, data); err != nil {
+		t.Errorf("%s is answered with what the document does not describe: %v\n%s", what, err, data)
 	}
 	return answer, string(data)
 }
@@ -110,61 +99,134 @@ func (c *contract) expect(t *testing.T, status int, method, path, body string, h
 	return text
 }
 
-// mistakes returns what the document has against a request.
-func (c *contract) mistakes(build func() *http.Request, item *v3.PathItem, path string) []*errors.ValidationError {
-	parameters := c.requests.GetParameterValidator()
-	_, query := parameters.ValidateQueryParamsWithPathItem(build(), item, path)
-	_, headers := parameters.ValidateHeaderParamsWithPathItem(build(), item, path)
-	_, body := c.requests.GetRequestBodyValidator().ValidateRequestBodyWithPathItem(build(), item, path)
-	return slices.Concat(query, headers, body)
+// refuses says what the document has against a request.
+func (c *contract) refuses(operation *openapi3.Operation, place openapitest.Place, request *http.Request, body string) error {
+	query := request.URL.Query()
+	for i, parameter := range operation.Parameters {
+		var value string
+		switch parameter.Value.In {
+		case openapi3.ParameterInQuery:
+			value = query.Get(parameter.Value.Name)
+			query.Del(parameter.Value.Name)
+		case openapi3.ParameterInHeader:
+			value = request.Header.Get(parameter.Value.Name)
+		}
+		if value == "" {
+			if parameter.Value.Required {
+				return fmt.Errorf("%s is missing", parameter.Value.Name)
+			}
+			continue
+		}
+		var read any = value
+		if parameter.Value.Schema.Value.Type.Is(openapi3.TypeInteger) {
+			read = json.Number(value)
+		}
+		at := openapitest.At(parameter.Ref, place.In("parameters", strconv.Itoa(i))...)
+		if err := c.document.Check(at.In("schema"), read); err != nil {
+			return fmt.Errorf("%s: %w", parameter.Value.Name, err)
+		}
+	}
+	if len(query) > 0 {
+		return fmt.Errorf("the query has %v, which is no parameter", query)
+	}
+	if body == "" {
+		if operation.RequestBody != nil && operation.RequestBody.Value.Required {
+			return errors.New("the body is missing")
+		}
+		return nil
+	}
+	if operation.RequestBody == nil {
+		return errors.New("there is a body")
+	}
+	return c.holds(openapitest.At(operation.RequestBody.Ref, place.In("requestBody")...), operation.RequestBody.Value.Content,
+		request.Header.Get("Content-Type"), []byte(body), c.document.Check)
 }
 
-// find returns where in the document a request is, and notes the status of its
-// answer, which the operation must have by name. The validator's own way to find it
-// knows nothing of a path like {id}:activate.
-func (c *contract) find(t *testing.T, request *http.Request, answer *http.Response, what string) (*v3.PathItem, string) {
+// describes says how an answer differs from those in the document.
+func (c *contract) describes(operation *openapi3.Operation, place openapitest.Place, answer *http.Response, body []byte) error {
+	status := strconv.Itoa(answer.StatusCode)
+	response := operation.Responses.Value(status)
+	for name, header := range response.Value.Headers {
+		if header.Value.Required && answer.Header.Get(name) == "" {
+			return fmt.Errorf("the header %s is missing", name)
+		}
+	}
+	if len(response.Value.Content) == 0 {
+		if len(body) > 0 {
+			return errors.New("there is a body")
+		}
+		return nil
+	}
+	check := c.document.CheckStrictly
+	if operation.OperationID == "getOpenAPI" {
+		// It is only described as some object.
+		check = c.document.Check
+	}
+	return c.holds(openapitest.At(response.Ref, place.In("responses", status)...), response.Value.Content,
+		answer.Header.Get("Content-Type"), body, check)
+}
+
+// holds checks a body by its media type.
+func (c *contract) holds(place openapitest.Place, content openapi3.Content, kind string, body []byte, check func(openapitest.Place, any) error) error {
+	kind, _, err := mime.ParseMediaType(kind)
+	if err != nil {
+		return fmt.Errorf("reading the media type: %w", err)
+	}
+	if content[kind] == nil {
+		return fmt.Errorf("the media type is %s", kind)
+	}
+	if !strings.HasSuffix(kind, "json") {
+		return check(place.In("content", kind, "schema"), string(body))
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("reading the body: %w", err)
+	}
+	return check(place.In("content", kind, "schema"), value)
+}
+
+// find returns the operation in the document that a request means, and where it is,
+// and notes the status of its answer, which the operation must have by name.
+func (c *contract) find(t *testing.T, request *http.Request, answer *http.Response, what string) (*openapi3.Operation, openapitest.Place) {
 	t.Helper()
-	item, mistakes, path := paths.FindPath(request, c.model, nil)
-	if len(mistakes) > 0 {
+	var match mux.RouteMatch
+	var operation *openapi3.Operation
+	path := ""
+	if c.routes.Match(request, &match) {
+		path = match.Route.GetName()
+		operation = c.document.Paths.Value(path).GetOperation(request.Method)
+	}
+	if operation == nil {
 		if answer.StatusCode != http.StatusNotFound && answer.StatusCode != http.StatusMethodNotAllowed {
 			t.Errorf("%s, but it is not in the document", what)
 		}
-		return nil, ""
+		return nil, nil
 	}
-	operation := item.GetOperations().GetOrZero(strings.ToLower(request.Method))
-	status := fmt.Sprint(answer.StatusCode)
-	if operation.Responses.Codes.GetOrZero(status) == nil {
+	status := strconv.Itoa(answer.StatusCode)
+	if operation.Responses.Value(status) == nil {
 		t.Errorf("%s, but %s %s does not have that status", what, request.Method, path)
-		return nil, ""
+		return nil, nil
 	}
-	if c.seen[operation.OperationId] == nil {
-		c.seen[operation.OperationId] = map[string]bool{}
+	if c.seen[operation.OperationID] == nil {
+		c.seen[operation.OperationID] = map[string]bool{}
 	}
-	c.seen[operation.OperationId][status] = true
-	return item, path
+	c.seen[operation.OperationID][status] = true
+	return operation, openapitest.Place{"paths", path, strings.ToLower(request.Method)}
 }
 
 // complete fails the test for each status in the document that never came.
 func (c *contract) complete(t *testing.T, except map[string]string) {
 	t.Helper()
-	for _, item := range c.model.Paths.PathItems.FromOldest() {
-		for _, operation := range item.GetOperations().FromOldest() {
-			for status := range operation.Responses.Codes.FromOldest() {
-				name := operation.OperationId + " " + status
-				if came, excepted := c.seen[operation.OperationId][status], except[name] != ""; came == excepted {
+	for _, item := range c.document.Paths.Map() {
+		for _, operation := range item.Operations() {
+			for status := range operation.Responses.Map() {
+				name := operation.OperationID + " " + status
+				if came, excepted := c.seen[operation.OperationID][status], except[name] != ""; status != "default" && came == excepted {
 					t.Errorf("%s: came %v, excepted %v", name, came, excepted)
 				}
 			}
 		}
 	}
-}
-
-func texts(mistakes []*errors.ValidationError) string {
-	var found []string
-	for _, mistake := range mistakes {
-		found = append(found, mistake.Error())
-	}
-	return strings.Join(found, "; ")
 }
 
 const (
@@ -332,13 +394,13 @@ func walkTasks(t *testing.T, api *contract, playbook, tooLarge string) {
 // something else, and, where it can be repeated, with a name of another request.
 func walkKeys(t *testing.T, api *contract, reads, writes string) {
 	t.Helper()
-	for template, item := range api.model.Paths.PathItems.FromOldest() {
+	for template, item := range api.document.Paths.Map() {
 		path := strings.Replace(template, "{id}", nobody, 1)
-		for method, operation := range item.GetOperations().FromOldest() {
+		for method, operation := range item.Operations() {
 			if operation.Security != nil {
 				continue // it needs no key
 			}
-			method, lacks := strings.ToUpper(method), reads
+			lacks := reads
 			if method == http.MethodGet {
 				lacks = writes
 			}
