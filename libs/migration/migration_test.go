@@ -19,6 +19,7 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/migration"
 	"github.com/soketsugo/soketsugo/libs/migration/database"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 )
 
@@ -60,6 +61,7 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // Migrations are applied once, in order, and logged; a second run finds nothing
 // to do; a later one goes on from there.
 func TestUp(t *testing.T) {
+	long.Test(t)
 	db := open(t, cluster.Database(t))
 	first, second := "CREATE TABLE a (x int);", "ALTER TABLE a ADD y int; INSERT INTO a VALUES (1, 2);"
 	for _, test := range []struct {

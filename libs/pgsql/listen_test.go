@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/pgsql"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 )
 
 // What is notified on the channel arrives, in order, and nothing else; the end of
 // the context ends the wait, and so does the end of the connection.
 func TestListen(t *testing.T) {
+	long.Test(t)
 	db, connector := openConnector(t, cluster.Database(t), pgsql.Config{})
 	const channel = `odd "name"; SELECT 1`
 	listen := func(ctx context.Context) (payloads chan string, ended chan error) {

@@ -1,15 +1,14 @@
 #!/bin/sh
-# Without Bazel, the go command builds, vets and tests everything: go_command_test.sh GO FILE, where GO is the go command
-# of the build and FILE a file at the top of the checkout.
+# Without Bazel, the go command builds and tests everything: go_command_test.sh GO FILE, where GO is the go command of
+# the build and FILE a file at the top of the checkout.
 set -eu
 
 go=$(readlink -f "$1")
 cd "$(dirname "$(readlink -f "$2")")"
 # -trimpath makes what is compiled the same in every folder, so that the user's cache serves all checkouts.
-# Tests of the whole tree compete with each other for two cores as it is.
 export GOTOOLCHAIN=local GOWORK=off GOFLAGS="${GOFLAGS:-} -buildvcs=false -trimpath" PATH="$(dirname "$go"):$PATH"
 go build ./...
-go vet ./...
-go vet -tags sqlite ./...
-# -short leaves out what takes long and is the same under Bazel, which runs it anyway.
-go test -short ./...
+go build -tags sqlite ./services/playbook/...
+# -short leaves out what takes long and is the same under Bazel, which runs it anyway; so it is with vet, which nogo
+# has.
+go test -short -vet=off ./...

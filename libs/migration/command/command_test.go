@@ -16,6 +16,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/migration/command"
 	"github.com/soketsugo/soketsugo/libs/migration/database"
 	"github.com/soketsugo/soketsugo/libs/runtime/config"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 )
 
@@ -113,6 +114,7 @@ func execute(t *testing.T, databaseURL, statements string) {
 
 // Every command says what it is asked, before and after the others.
 func TestCommands(t *testing.T) {
+	long.Test(t)
 	databaseURL, folder := cluster.Database(t), migrations(t)
 	newest := int64(5)
 	for _, step := range []struct {
@@ -181,6 +183,7 @@ func TestDownIsNotOfTheEnvironment(t *testing.T) {
 // What cannot work ends with its exit code and a message that names it, and
 // leaves the database as it was.
 func TestRefusals(t *testing.T) {
+	long.Test(t)
 	good := change("CREATE TABLE a (x int);", "DROP TABLE a;")
 	for _, test := range []struct {
 		name  string
@@ -271,6 +274,7 @@ func TestRefusals(t *testing.T) {
 // A history that the files do not continue is refused, with what to do, and
 // nothing is changed.
 func TestHistory(t *testing.T) {
+	long.Test(t)
 	a, b, c := change("CREATE TABLE a (x int);", "DROP TABLE a;"), change("CREATE TABLE b (x int);", "DROP TABLE b;"), change("CREATE TABLE c (x int);", "DROP TABLE c;")
 	for _, test := range []struct {
 		name          string

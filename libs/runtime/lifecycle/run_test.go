@@ -19,6 +19,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/config"
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"go.uber.org/goleak"
 )
 
@@ -284,6 +285,7 @@ func (p *parts) onceReady(end func() error) func() error {
 // What goes wrong gives its exit code and its cause in the log, and everything
 // that was started is stopped.
 func TestFailures(t *testing.T) {
+	long.Test(t)
 	for _, test := range []struct {
 		name    string
 		change  func(*parts)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/pgreplay"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 )
@@ -102,6 +103,7 @@ func now(statement string) bool { return strings.Contains(statement, "now()") }
 // What was recorded comes out of its file as it was, and the same schema answers
 // the same, but for what may vary.
 func TestRecordAndReplay(t *testing.T) {
+	long.Test(t)
 	recording, err := record(t, everything(t))
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 )
 
@@ -15,6 +16,7 @@ func TestMain(m *testing.M) { os.Exit(cluster.Run(m)) }
 
 // Everything is measured, and both sides do something.
 func TestQuick(t *testing.T) {
+	long.Test(t)
 	report, err := quickPlan.measure(t.Context(), cluster.Database(t), t.Logf)
 	if err != nil {
 		t.Fatal(err)

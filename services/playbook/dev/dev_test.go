@@ -15,6 +15,7 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/child"
 	"github.com/soketsugo/soketsugo/libs/testing/binary"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 )
 
 const module = "github.com/soketsugo/soketsugo/services/playbook/"
@@ -135,6 +136,7 @@ func (l *launcher) children(t *testing.T) []string {
 // The scenario passes, ends with its line and leaves no file, also where the
 // user wants to see errors only.
 func TestSmoke(t *testing.T) {
+	long.Test(t)
 	folder := t.TempDir()
 	l := startIn(t, []string{"TMPDIR=" + folder, "LOG_LEVEL=error"}, append(binaries(t), "--smoke")...)
 	l.finish(t, 0)

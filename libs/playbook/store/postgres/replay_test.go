@@ -127,6 +127,7 @@ func replay(t *testing.T, version int64, recording pgreplay.Recording, change st
 // The recording of the newest version has every statement that the store sends.
 // Those of older versions stay as they were when their servers were built.
 func TestRecording(t *testing.T) {
+	long.Test(t)
 	version := newestVersion(t)
 	files, err := filepath.Glob(filepath.Join(recordings, "*"))
 	if err != nil {
@@ -183,6 +184,7 @@ func save(t *testing.T, version int64, recording pgreplay.Recording) {
 // Servers of every version that no contract step has left behind get the same
 // answers from the newest schema as from their own.
 func TestOldServers(t *testing.T) {
+	long.Test(t)
 	for _, version := range source.Compatible(readMigrations(t)) {
 		t.Run(fmt.Sprintf("%04d", version), func(t *testing.T) {
 			recording, found := readRecording(t, version)

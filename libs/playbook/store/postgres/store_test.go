@@ -49,6 +49,7 @@ func migrate(ctx context.Context, databaseURL string) error {
 
 // The store does what every store must do, as a role for which the policies hold.
 func TestConformance(t *testing.T) {
+	long.Test(t)
 	storetest.Run(t, func(t *testing.T) storetest.Store {
 		t.Helper()
 		return open(t, as(t, cluster.Database(t), "playbook_server"))
