@@ -90,6 +90,28 @@ func TestOwnObjectsOnly(t *testing.T) {
 	}
 }
 
+// What a workload needs comes before it, and what needs the workload after it: a
+// pod that starts at once finds its settings, and its network is closed.
+func TestOrder(t *testing.T) {
+	for _, m := range manifests(t) {
+		seen := map[string]bool{}
+		for _, object := range m.objects {
+			if objects.Pod(object) != nil {
+				if !seen["ServiceAccount"] || !seen["ConfigMap"] || !seen["NetworkPolicy"] {
+					t.Errorf("%s of %s: only %v come before the pods", m.target, m.process, seen)
+				}
+				seen["pods"] = true
+				continue
+			}
+			kind := object.GetObjectKind().GroupVersionKind().Kind
+			seen[kind] = true
+			if isBefore := slices.Contains([]string{"ServiceAccount", "ConfigMap", "NetworkPolicy", "Service"}, kind); isBefore == seen["pods"] {
+				t.Errorf("%s of %s: the %s is on the wrong side of the pods", m.target, m.process, kind)
+			}
+		}
+	}
+}
+
 // Every pod passes the standard "restricted" as the API server judges it.
 func TestPodSecurity(t *testing.T) {
 	evaluate := evaluator(t)

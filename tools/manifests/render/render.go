@@ -84,6 +84,8 @@ func build(files map[string][]byte, overlay string, o Options) (resmap.ResMap, e
 		TypeMeta:  types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind},
 		Resources: []string{path.Join("../tree", overlay)},
 		Images:    []types.Image{{Name: o.Environment.Registry + "/" + o.Name, Digest: o.Digest}},
+		// Only what is built says in which order, not what it builds on.
+		SortOptions: tree.Order(),
 	}
 	if component := tree.Component(o.Component); o.Component != "" && files[path.Join(component, "kustomization.yaml")] != nil {
 		k.Components = []string{path.Join("../tree", component)}
@@ -95,7 +97,9 @@ func build(files map[string][]byte, overlay string, o Options) (resmap.ResMap, e
 	if err := folder.WriteFile(path.Join(top, "kustomization.yaml"), content); err != nil {
 		return nil, fmt.Errorf("writing a kustomization: %w", err)
 	}
-	return krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(folder, top)
+	options := krusty.MakeDefaultOptions()
+	options.Reorder = krusty.ReorderOptionUnspecified
+	return krusty.MakeKustomizer(options).Run(folder, top)
 }
 
 // check makes sure of what must hold of everything that is applied.

@@ -37,6 +37,19 @@ func Overlay(environment string) string { return path.Join("overlays", environme
 // Component is the folder of a component.
 func Component(name string) string { return path.Join("components", name) }
 
+// Order puts first what others need: who applies the objects in their order starts
+// no pod before its account, its settings and its network policy are there, and
+// lets nobody in before there are pods.
+func Order() *types.SortOptions {
+	return &types.SortOptions{
+		Order: types.LegacySortOrder,
+		LegacySortOptions: &types.LegacySortOptions{
+			OrderFirst: []string{"ServiceAccount", "ConfigMap", "NetworkPolicy", "Service", "Deployment", "Job"},
+			OrderLast:  []string{"HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress", "HTTPRoute"},
+		},
+	}
+}
+
 // Ask returns what the process's binary answers when it is given these
 // variables.
 type Ask func(ctx context.Context, env map[string]string, secrets []string) (settings.Settings, error)
@@ -120,7 +133,8 @@ func (f *folder) overlay(base, own rendered) error {
 			Pairs:            map[string]string{objects.InstanceLabel: f.w.Name() + "-" + e.Name},
 			IncludeTemplates: true,
 		}},
-		Images: []types.Image{{Name: f.w.Name(), NewName: e.Registry + "/" + f.w.Name()}},
+		Images:      []types.Image{{Name: f.w.Name(), NewName: e.Registry + "/" + f.w.Name()}},
+		SortOptions: Order(),
 	}
 	differs := map[string]string{}
 	for name, value := range own.spec.Env {

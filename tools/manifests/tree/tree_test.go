@@ -99,7 +99,9 @@ func built(t *testing.T, files map[string][]byte, overlay string) []objects.Obje
 			t.Fatal(err)
 		}
 	}
-	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(folder, "/"+overlay)
+	options := krusty.MakeDefaultOptions()
+	options.Reorder = krusty.ReorderOptionUnspecified
+	made, err := krusty.MakeKustomizer(options).Run(folder, "/"+overlay)
 	if err != nil {
 		t.Fatalf("%s: %v", overlay, err)
 	}
@@ -155,6 +157,25 @@ func TestOverlays(t *testing.T) {
 				if diff := cmp.Diff(object, got[key(object)], anyOrder); diff != "" {
 					t.Errorf("%s in %s: %s (-want +got):\n%s", kind, e.Name, key(object), diff)
 				}
+			}
+		}
+	}
+}
+
+// Who applies an overlay by hand gets what pods need before the pods.
+func TestOrder(t *testing.T) {
+	for kind, w := range workloads(t) {
+		files, err := tree.Files(t.Context(), w, environments(t), ask)
+		if err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		for _, e := range environments(t) {
+			var kinds []string
+			for _, object := range built(t, files, tree.Overlay(e.Name)) {
+				kinds = append(kinds, object.GetObjectKind().GroupVersionKind().Kind)
+			}
+			if first := []string{"ServiceAccount", "ConfigMap", "NetworkPolicy"}; !slices.Equal(kinds[:len(first)], first) {
+				t.Errorf("%s in %s: the order is %v", kind, e.Name, kinds)
 			}
 		}
 	}
