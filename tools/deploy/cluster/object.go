@@ -23,17 +23,25 @@ type Object struct {
 
 // Metadata is what every object has.
 type Metadata struct {
-	Name            string    `json:"name"`
-	UID             string    `json:"uid"`
-	ResourceVersion string    `json:"resourceVersion"`
-	Generation      int64     `json:"generation"`
-	Created         time.Time `json:"creationTimestamp"`
+	Name            string            `json:"name"`
+	UID             string            `json:"uid"`
+	ResourceVersion string            `json:"resourceVersion"`
+	Generation      int64             `json:"generation"`
+	Created         time.Time         `json:"creationTimestamp"`
+	Labels          map[string]string `json:"labels"`
 }
 
-// Spec is what was asked for, of a Deployment and a Job.
+// Spec is what was asked for, of a Deployment, a Job and a
+// HorizontalPodAutoscaler.
 type Spec struct {
-	Replicas *int32 `json:"replicas"`
-	Selector any    `json:"selector"`
+	Replicas    *int32 `json:"replicas"`
+	Selector    any    `json:"selector"`
+	MinReplicas *int32 `json:"minReplicas"`
+	Target      struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Name       string `json:"name"`
+	} `json:"scaleTargetRef"`
 }
 
 // Status is the state of a Deployment, a Job or a pod.

@@ -16,11 +16,12 @@ const (
 )
 
 // State tells how far the object is, and what to tell people of it. Everything
-// but a Deployment and a Job is done once it is there.
-func (o Object) State() (Phase, string) {
+// but a Deployment and a Job is done once it is there. A Deployment is not before
+// it has as many replicas as its autoscaler keeps at least; 0 if it has none.
+func (o Object) State(least int32) (Phase, string) {
 	switch o.Kind {
 	case "Deployment":
-		return o.deployment()
+		return o.deployment(least)
 	case "Job":
 		return o.job()
 	}
@@ -32,8 +33,10 @@ func (o Object) IsWorkload() bool { return o.Kind == "Deployment" || o.Kind == "
 
 // deployment reads the state as `kubectl rollout status` does: what counts is
 // that the controller has seen the newest generation, and that of the replicas
-// that run no old one is left.
-func (o Object) deployment() (Phase, string) {
+// that run no old one is left. Beyond that it waits for the autoscaler, which owns
+// the number of replicas and begins with the one that a new Deployment has. It
+// leaves a Deployment alone that somebody has scaled to 0.
+func (o Object) deployment(least int32) (Phase, string) {
 	wanted := int32(1)
 	if o.Spec.Replicas != nil {
 		wanted = *o.Spec.Replicas
@@ -52,8 +55,28 @@ func (o Object) deployment() (Phase, string) {
 		return Going, fmt.Sprintf("%d old replicas are still there", s.Replicas-s.UpdatedReplicas)
 	case s.AvailableReplicas < s.UpdatedReplicas:
 		return Going, fmt.Sprintf("%d of %d new replicas are available", s.AvailableReplicas, s.UpdatedReplicas)
+	case wanted > 0 && wanted < least:
+		return Going, fmt.Sprintf("%d replicas are available, and the autoscaler has yet to make them %d", s.AvailableReplicas, least)
 	}
 	return Done, fmt.Sprintf("%d replicas are available", s.AvailableReplicas)
+}
+
+// Least returns the numbers of replicas that the autoscalers among some objects
+// keep at least, by the resources that they scale.
+func Least(objects []Object) map[string]int32 {
+	least := map[string]int32{}
+	for _, object := range objects {
+		if object.Kind != "HorizontalPodAutoscaler" {
+			continue
+		}
+		t := object.Spec.Target
+		scaled := Object{APIVersion: t.APIVersion, Kind: t.Kind, Metadata: Metadata{Name: t.Name}}
+		least[scaled.Resource()] = 1
+		if object.Spec.MinReplicas != nil {
+			least[scaled.Resource()] = *object.Spec.MinReplicas
+		}
+	}
+	return least
 }
 
 // job ends with whichever condition comes first.

@@ -124,7 +124,7 @@ func (r *run) pushImage(ctx context.Context, p process, args []string) int {
 // stage applies some processes, waits for all of them, and notes those that are
 // done.
 func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.Cluster, units []unit) error {
-	var waiting []cluster.Object
+	var waiting, all []cluster.Object
 	for i := range units {
 		u := &units[i]
 		before, err := c.Current(ctx, u.content)
@@ -134,10 +134,11 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 		if u.applied, err = c.Apply(ctx, u.content, r.dryRun, r.force); err != nil {
 			return fmt.Errorf("%s: %w", u.name, err)
 		}
+		all = append(all, u.applied...)
 		for _, object := range u.applied {
 			change := changeOf(object, before)
 			fmt.Fprintf(r.stdout, "%s: %s %s\n", u.name, object.Resource(), r.word(change))
-			phase, text := object.State()
+			phase, text := object.State(0)
 			if object.Kind == "Job" && change == unchanged && phase == cluster.Done {
 				fmt.Fprintf(r.stdout, "%s: %s %s already\n", u.name, object.Resource(), text)
 				continue
@@ -150,7 +151,7 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 	if r.dryRun || len(units) == 0 {
 		return nil
 	}
-	watch := rollout.Watch{Cluster: c, Interval: time.Second, Out: r.stdout}
+	watch := rollout.Watch{Cluster: c, Interval: time.Second, Least: cluster.Least(all), Out: r.stdout}
 	problems := watch.Wait(ctx, waiting)
 	// What the cluster knows is worth a moment more.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnosisPatience)

@@ -312,6 +312,22 @@ func TestApplyTimesOut(t *testing.T) {
 	}
 }
 
+// A new Deployment is not done before its autoscaler has made it as large as it
+// keeps it.
+func TestApplyWaitsForAutoscaler(t *testing.T) {
+	b := newBench(t, false)
+	b.args = b.args[:2]
+	b.answer(t, "apply", server("1", 0)+`{"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"s-rest"},
+"spec":{"minReplicas":2,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"s-rest"}}}`)
+	b.answer(t, "state", server("2", 1))
+	b.answer(t, "state.next", strings.NewReplacer(`replicas":1`, `replicas":2`, `Replicas":1`, `Replicas":2`).Replace(server("3", 1)))
+	code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--no-push")...)
+	_, after, waited := strings.Cut(stdout, "deployment.apps/s-rest 1 replicas are available, and the autoscaler has yet to make them 2\n")
+	if code != 0 || !waited || !strings.Contains(after, "deployment.apps/s-rest 2 replicas are available\n") {
+		t.Errorf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+}
+
 // A dry run asks registry and cluster, and changes neither.
 func TestDryRun(t *testing.T) {
 	b := newBench(t, true)

@@ -21,6 +21,8 @@ type Watch struct {
 	Cluster cluster.Cluster
 	// Interval is the time between two looks.
 	Interval time.Duration
+	// Least are the fewest replicas of Deployments that are scaled, by resource.
+	Least map[string]int32
 	// Out gets a line for each step and what Jobs write.
 	Out io.Writer
 
@@ -57,7 +59,7 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 		}
 		for _, object := range objects {
 			resource := object.Resource()
-			phase, text := object.State()
+			phase, text := object.State(w.Least[resource])
 			if said[resource] != text {
 				said[resource] = text
 				w.print("%6.1f s  %s %s", time.Since(started).Seconds(), resource, text)
