@@ -95,6 +95,55 @@ func (c Cluster) Pods(ctx context.Context, labels map[string]string) ([]Object, 
 	return decode(output)
 }
 
+// ConfigMaps returns those with these labels.
+func (c Cluster) ConfigMaps(ctx context.Context, labels map[string]string) ([]Object, error) {
+	output, err := c.output(ctx, nil, "get", "configmaps", "--output=json", "--selector="+selector(labels))
+	if err != nil {
+		return nil, fmt.Errorf("listing ConfigMaps: %w", err)
+	}
+	return decode(output)
+}
+
+// RemoveConfigMaps removes those with these names, if they are there.
+func (c Cluster) RemoveConfigMaps(ctx context.Context, names []string) error {
+	args := append([]string{"delete", "configmaps", "--ignore-not-found", "--wait=false", "--output=name"}, names...)
+	if _, err := c.output(ctx, nil, args...); err != nil {
+		return fmt.Errorf("removing ConfigMaps: %w", err)
+	}
+	return nil
+}
+
+// Words returns every string in the ReplicaSets, Jobs and pods with these labels:
+// the names of all that they use are among them, wherever a pod can name it.
+func (c Cluster) Words(ctx context.Context, labels map[string]string) (map[string]bool, error) {
+	output, err := c.output(ctx, nil, "get", "replicasets.apps,jobs.batch,pods", "--output=json", "--selector="+selector(labels))
+	if err != nil {
+		return nil, fmt.Errorf("listing what runs: %w", err)
+	}
+	var found any
+	if err := json.Unmarshal(output, &found); err != nil {
+		return nil, fmt.Errorf("listing what runs: %w", err)
+	}
+	words := map[string]bool{}
+	collect(found, words)
+	return words, nil
+}
+
+func collect(value any, words map[string]bool) {
+	switch value := value.(type) {
+	case string:
+		words[value] = true
+	case []any:
+		for _, element := range value {
+			collect(element, words)
+		}
+	case map[string]any:
+		for _, field := range value {
+			collect(field, words)
+		}
+	}
+}
+
 // Events returns what happened lately.
 func (c Cluster) Events(ctx context.Context) ([]Event, error) {
 	output, err := c.output(ctx, nil, "get", "events", "--output=json")

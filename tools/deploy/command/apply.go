@@ -27,6 +27,12 @@ type unit struct {
 	content []byte
 	// applied are its objects in the cluster.
 	applied []cluster.Object
+	// owner are the labels of its objects, and configs the ConfigMaps that were there
+	// before it was applied; nil where there was nothing. blind is why they are not
+	// known.
+	owner   map[string]string
+	configs []cluster.Object
+	blind   error
 }
 
 // confirm asks where the environment wants it.
@@ -131,6 +137,7 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 		if err != nil {
 			return fmt.Errorf("%s: %w", u.name, err)
 		}
+		u.look(ctx, c, before)
 		if u.applied, err = c.Apply(ctx, u.content, r.dryRun, r.force); err != nil {
 			return fmt.Errorf("%s: %w", u.name, err)
 		}
@@ -148,7 +155,13 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 			}
 		}
 	}
-	if r.dryRun || len(units) == 0 {
+	if r.dryRun {
+		for _, u := range units {
+			r.prune(ctx, c, u)
+		}
+		return nil
+	}
+	if len(units) == 0 {
 		return nil
 	}
 	watch := rollout.Watch{Cluster: c, Interval: time.Second, Least: cluster.Least(all), Out: r.stdout}
@@ -175,6 +188,7 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 		if err := r.record(ctx, to, u); err != nil {
 			failures = append(failures, err)
 		}
+		r.prune(ctx, c, u)
 	}
 	return errors.Join(failures...)
 }
@@ -182,13 +196,14 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 // diagnosisPatience is how long asking for reasons may take.
 const diagnosisPatience = 30 * time.Second
 
-// What applying did to an object.
+// What a deploy did to an object.
 type change string
 
 const (
 	created   change = "created"
 	changed   change = "changed"
 	unchanged change = "unchanged"
+	removed   change = "removed"
 )
 
 func changeOf(object cluster.Object, before []cluster.Object) change {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,9 @@ const script = `#!/bin/sh
 cd "$(dirname "$0")/answers" || exit 9
 echo "$*" >>../calls
 case " $* " in
+*" delete "*) kind=delete ;;
+*" get configmaps "*) kind=configmaps ;;
+*" get replicasets"*) kind=users ;;
 *" apply "*) cat >../applied; kind=apply ;;
 *" --ignore-not-found "*) kind=current ;;
 *" get pods "*) kind=pods ;;
@@ -309,6 +313,101 @@ func TestApplyTimesOut(t *testing.T) {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in the output:\n%s", want, stdout)
 		}
+	}
+}
+
+// What the manifest of rest has made in the cluster so far.
+func config(name, labels string) string {
+	return fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q,"labels":{%s}}}`, name, labels)
+}
+
+const ours = `"app.kubernetes.io/name":"s-rest","app.kubernetes.io/instance":"s-rest-staging","app.kubernetes.io/managed-by":"soketsugo"`
+
+// oldConfigs is a bench where rest has run with other ConfigMaps before.
+func oldConfigs(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t, false)
+	b.args = b.args[:2] // rest alone
+	now := config("s-rest-nnnnnnnnnn", ours) + "\n" + server("2", 1)
+	b.answer(t, "current", now)
+	b.answer(t, "apply", now)
+	b.answer(t, "state", server("2", 1))
+	var all []string
+	for _, name := range []string{
+		"s-rest-nnnnnnnnnn", "s-rest-2222222222", "s-rest-bbbbbbbbbb", "s-rest-cccccccccc", "s-rest-dddddddddd", "s-rest-by-hand", "s-rest-canary-ffffffffff",
+	} {
+		all = append(all, config(name, ours))
+	}
+	b.answer(t, "configmaps", `{"kind":"List","items":[`+strings.Join(all, ",")+`]}`)
+	b.answer(t, "users", `{"kind":"List","items":[
+{"kind":"ReplicaSet","spec":{"template":{"spec":{"containers":[{"envFrom":[{"configMapRef":{"name":"s-rest-nnnnnnnnnn"}}]}]}}}},
+{"kind":"ReplicaSet","spec":{"template":{"spec":{"containers":[{"envFrom":[{"configMapRef":{"name":"s-rest-bbbbbbbbbb"}}]}]}}}},
+{"kind":"Pod","spec":{"volumes":[{"projected":{"sources":[{"configMap":{"name":"s-rest-cccccccccc"}}]}}]}}]}`)
+	return b
+}
+
+const (
+	listing = "get configmaps --output=json --selector=app.kubernetes.io/instance=s-rest-staging,app.kubernetes.io/managed-by=soketsugo,app.kubernetes.io/name=s-rest"
+	users   = "get replicasets.apps,jobs.batch,pods --output=json --selector=app.kubernetes.io/name=s-rest"
+	removal = "delete configmaps --ignore-not-found --wait=false --output=name s-rest-2222222222 s-rest-dddddddddd"
+)
+
+// ConfigMaps of earlier contents go once a server runs, but for those that a
+// rollback would need and those that are not ours.
+func TestPrune(t *testing.T) {
+	b := oldConfigs(t)
+	code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--no-push")...)
+	if code != 0 || !strings.HasSuffix(stdout, "s/rest: configmap/s-rest-2222222222 removed\ns/rest: configmap/s-rest-dddddddddd removed\n") {
+		t.Errorf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	want := []string{
+		"get --ignore-not-found --output=json --filename=-",
+		listing,
+		"apply --server-side --field-manager=soketsugo --output=json --filename=-",
+		"get --output=json deployment.apps/s-rest",
+		users,
+		removal,
+	}
+	if diff := cmp.Diff(want, b.calls(t)); diff != "" {
+		t.Errorf("calls of kubectl (-want +got):\n%s", diff)
+	}
+}
+
+// A dry run says which would go.
+func TestPruneDryRun(t *testing.T) {
+	b := oldConfigs(t)
+	code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--no-push", "--dry-run")...)
+	if code != 0 || !strings.HasSuffix(stdout, "s/rest: configmap/s-rest-2222222222 would be removed\ns/rest: configmap/s-rest-dddddddddd would be removed\n") {
+		t.Errorf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	if calls := b.calls(t); slices.Contains(calls, removal) {
+		t.Errorf("kubectl was called for %q", calls)
+	}
+}
+
+// Who may not see, or not remove, old ConfigMaps can deploy all the same.
+func TestPruneFails(t *testing.T) {
+	for _, kind := range []string{"configmaps", "users", "delete"} {
+		b := oldConfigs(t)
+		b.answer(t, kind+".fails", "Error from server (Forbidden): you may not\n")
+		code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--no-push")...)
+		if code != 0 || !strings.Contains(stdout, "s/rest: old ConfigMaps stay: ") || !strings.HasSuffix(stdout, "(Forbidden): you may not\n") ||
+			strings.Contains(stdout, "removed") {
+			t.Errorf("%s: exit code %d, stderr %q, stdout:\n%s", kind, code, stderr, stdout)
+		}
+		if calls := b.calls(t); kind != "delete" && slices.Contains(calls, removal) {
+			t.Errorf("%s: kubectl was called for %q", kind, calls)
+		}
+	}
+}
+
+// What fails may have to go back: nothing is removed.
+func TestNoPruneAfterFailure(t *testing.T) {
+	b := oldConfigs(t)
+	b.answer(t, "state", server("2", 0))
+	code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--no-push", "--timeout=1500ms")...)
+	if calls := b.calls(t); code != 1 || slices.Contains(calls, removal) || strings.Contains(stdout, "removed") {
+		t.Errorf("exit code %d, stderr %q, kubectl was called for %q, stdout:\n%s", code, stderr, calls, stdout)
 	}
 }
 
