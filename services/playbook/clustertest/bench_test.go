@@ -376,6 +376,32 @@ func (p *place) generation(process string) string {
 	return p.kube("get", "deployment", "playbook-"+process, "--output=jsonpath={.metadata.generation}")
 }
 
+// names returns the objects of a kind that a process has, as "configmap/name".
+func (p *place) names(kind, process string) []string {
+	p.t.Helper()
+	return strings.Fields(p.kube("get", kind, "--output=name", "--selector=app.kubernetes.io/name=playbook-"+process))
+}
+
+// configs returns the ConfigMaps of a process.
+func (p *place) configs(process string) []string {
+	p.t.Helper()
+	return p.names("configmaps", process)
+}
+
+// ready makes sure that two pods of a server are, without a wait.
+func (p *place) ready(process string) {
+	p.t.Helper()
+	ready := 0
+	for _, pod := range p.pods(process) {
+		if pod.ready() {
+			ready++
+		}
+	}
+	if ready != 2 {
+		p.t.Errorf("%d pods of %s are ready when apply has ended, want 2", ready, process)
+	}
+}
+
 // settled waits until a server has two ready pods and none that is about to go.
 func (p *place) settled(process string) {
 	p.t.Helper()

@@ -4,6 +4,7 @@ package clustertest_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,8 @@ func TestApply(t *testing.T) {
 
 	begin := time.Now()
 	p.apply(processes...)
-	p.settled("grpc")
-	p.settled("rest")
+	p.ready("grpc")
+	p.ready("rest")
 	t.Logf("from nothing to two ready replicas of each server: %s", time.Since(begin).Round(100*time.Millisecond))
 
 	job, before := p.uids("migrate"), p.servers()
@@ -52,6 +53,40 @@ func TestApply(t *testing.T) {
 	}
 	if !maps.Equal(job, p.uids("migrate")) {
 		t.Error("another image of rest ran the Job again")
+	}
+}
+
+// A ConfigMap of earlier settings stays while there is a ReplicaSet to go back to,
+// and goes with it. Nobody else's does.
+func TestPrune(t *testing.T) {
+	p := newPlace(t, newBench(t))
+	p.apply(processes...)
+	before := p.configs("rest")
+	p.kube("create", "configmap", "playbook-rest-by-hand")
+	p.kube("label", "configmap", "playbook-rest-by-hand", "app.kubernetes.io/name=playbook-rest",
+		"app.kubernetes.io/instance=playbook-rest-test", "app.kubernetes.io/managed-by=soketsugo")
+
+	p.drain = 4 * time.Second
+	p.apply("rest")
+	if after := p.configs("rest"); len(before) != 1 || !slices.Contains(after, before[0]) {
+		t.Errorf("the ConfigMaps were %v, and with other settings are %v", before, after)
+	}
+	// There and back again.
+	for range 2 {
+		p.kube("rollout", "undo", "deployment/playbook-rest")
+		p.kube("rollout", "status", "deployment/playbook-rest", "--timeout="+patience.String())
+	}
+
+	p.kube("patch", "deployment", "playbook-rest", "--patch", `{"spec":{"revisionHistoryLimit":0}}`)
+	p.until("no old ReplicaSet is left", func() bool {
+		return len(p.names("replicasets", "rest")) == 1
+	})
+	output := p.apply(processes...)
+	if line := "playbook/rest: " + before[0] + " removed\n"; strings.Count(output, " removed\n") != 1 || !strings.Contains(output, line) {
+		t.Errorf("%q is not all that was removed", line)
+	}
+	if after := p.configs("rest"); len(after) != 2 || slices.Contains(after, before[0]) || !slices.Contains(after, "configmap/playbook-rest-by-hand") {
+		t.Errorf("the ConfigMaps are %v", after)
 	}
 }
 
