@@ -146,6 +146,12 @@ func (s *Server) executionRoot(ctx context.Context) (string, error) {
 	return s.execution, nil
 }
 
+// Shutdown ends the server; what it wrote serves the next one.
+func (s *Server) Shutdown(ctx context.Context) error {
+	_, err := s.run(ctx, "shutdown")
+	return err
+}
+
 // Remove ends the server and removes what it wrote.
 func (s *Server) Remove(ctx context.Context) error {
 	_, err := s.run(ctx, "clean", "--expunge")

@@ -10,7 +10,7 @@ import (
 )
 
 // Each change to the sources changes the images that it should change, and no
-// other.
+// other; affected names their processes, and why the file that was changed.
 func TestIndependence(t *testing.T) {
 	root, err := checkout.Root()
 	if errors.Is(err, checkout.ErrOutsideBazel) {

@@ -1,5 +1,5 @@
 // Command independence shows that a change to one process leaves the images of
-// the others as they are.
+// the others as they are, and that soketsugo's answers about changes are right.
 package main
 
 import (
@@ -19,8 +19,9 @@ import (
 const usage = `Usage: ./bazelw run //tools/independence [-- --no-cache]
 
 Copies the checkout into another folder, changes one layer at a time there, and
-compares the digests of all images before and after. Exits with 1 if an image
-changed that must not, or did not change and must.
+compares the digests of all images before and after, and what affected and why
+say. Exits with 1 if an image changed that must not, or did not change and must,
+or if an answer is wrong.
 
 `
 

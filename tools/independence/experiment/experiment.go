@@ -1,5 +1,5 @@
-// Package experiment finds out which images and manifests a change to the
-// sources changes, and compares that with which it may.
+// Package experiment makes changes to the sources and finds out whether what
+// they deploy, and what affected and why say of them, is what it should be.
 package experiment
 
 import (
@@ -9,29 +9,33 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/soketsugo/soketsugo/tools/bazel"
 	"github.com/soketsugo/soketsugo/tools/checkout"
 	"github.com/soketsugo/soketsugo/tools/independence/mutation"
 	"github.com/soketsugo/soketsugo/tools/soketsugo/affected"
 	"github.com/soketsugo/soketsugo/tools/soketsugo/deployment"
+	"github.com/soketsugo/soketsugo/tools/soketsugo/graph"
+	"github.com/soketsugo/soketsugo/tools/soketsugo/snapshot"
+	"github.com/soketsugo/soketsugo/tools/soketsugo/why"
+	"github.com/soketsugo/soketsugo/tools/soketsugo/workshop"
 )
 
 // ErrSurprise is what Run and Reproduce return where something changed that
 // should not have, or the other way round.
 var ErrSurprise = errors.New("what would be deployed differs from what was expected")
 
-// A Builder builds what all processes would deploy, by process, such as
-// "playbook/rest".
-type Builder interface {
-	Build(ctx context.Context) (map[string]deployment.Deployment, error)
+// A Workshop answers for a checkout what the commands affected and why do.
+type Workshop interface {
+	Deployments(ctx context.Context) (map[string]deployment.Deployment, error)
+	ByRevision(ctx context.Context, revision string) (affected.Report, error)
+	ByEnvironment(ctx context.Context, environment, revision string) (affected.Report, error)
+	Why(ctx context.Context, process, revision string) ([]why.Explanation, error)
 }
 
-var _ Builder = (*deployment.Builder)(nil)
+var _ Workshop = (*workshop.Workshop)(nil)
 
 // A Change is one change to the sources.
 type Change struct {
@@ -41,51 +45,105 @@ type Change struct {
 	// their manifests.
 	Changes []string
 	// Manifests are the processes of which the manifest of one environment must
-	// change and nothing else. All other processes must stay the same.
+	// change and nothing else. All other processes must deploy the same.
 	Manifests map[string]string
+	// Tests are processes that must deploy the same and have tests to be run.
+	Tests []string
 	// Because is the reason.
 	Because string
 }
 
 // Run makes the changes in a copy of the checkout at root, one at a time, and
 // writes a table of what each changed. The copy is built with Bazel.
-func Run(ctx context.Context, root string, changes []Change, out io.Writer) error {
-	return inCopy(ctx, root, nil, func(folder string, builder Builder) error {
-		return Compare(ctx, folder, builder, changes, out)
-	})
+func Run(ctx context.Context, root string, changes []Change, out io.Writer) (err error) {
+	folder, err := os.MkdirTemp("", "independence-")
+	if err != nil {
+		return fmt.Errorf("making a folder for a copy of the checkout: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	files, err := checkout.Files(ctx, root)
+	if err != nil {
+		return err
+	}
+	if err := checkout.Copy(root, folder, files); err != nil {
+		return err
+	}
+	repository, err := NewRepository(ctx, folder)
+	if err != nil {
+		return err
+	}
+	shop, err := workshop.Open(ctx, repository.root, out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shop.Shutdown(context.WithoutCancel(ctx))) }()
+	return Compare(ctx, repository, shop, changes, out)
 }
 
-// Compare makes the changes in a folder, one at a time, and writes a table of
-// what each changed.
-func Compare(ctx context.Context, folder string, builder Builder, changes []Change, out io.Writer) error {
+// Compare makes the changes in a repository, one at a time, and writes a table
+// of what each changed.
+func Compare(ctx context.Context, in Repository, shop Workshop, changes []Change, out io.Writer) error {
 	started := time.Now()
-	baseline, err := builder.Build(ctx)
+	baseline, err := shop.Deployments(ctx)
 	if err != nil {
 		return err
 	}
 	processes := slices.Sorted(maps.Keys(baseline))
+	var surprises []string
+	for _, process := range processes {
+		// Nothing has changed yet, so there is nothing to explain.
+		found, err := shop.Why(ctx, process, base)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			surprises = append(surprises, fmt.Sprintf("nothing: why %s explains %+v", process, found))
+		}
+	}
+	environments := newEnvironments(in, shop, baseline)
+	begun, err := environments.begin(ctx, baseline)
+	if err != nil {
+		return err
+	}
+	surprises = append(surprises, begun...)
 	table := newTable(out, processes, changes)
 	table.baseline(baseline, time.Since(started))
-
-	var surprises []string
+	deployed := false
 	for _, change := range changes {
 		started := time.Now()
-		undo, err := change.Mutate(folder)
+		undo, err := change.Mutate(in.root)
 		if err != nil {
 			return fmt.Errorf("changing %s: %w", change.Name, err)
 		}
-		changed, err := builder.Build(ctx)
+		report, err := shop.ByRevision(ctx, base)
 		if err != nil {
 			return fmt.Errorf("building with a change to %s: %w", change.Name, err)
+		}
+		surprises = append(surprises, change.surprises(report)...)
+		unexplained, err := explain(ctx, in, shop, change, report)
+		if err != nil {
+			return fmt.Errorf("explaining a change to %s: %w", change.Name, err)
+		}
+		otherwise, err := environments.compare(ctx, change.Name, report)
+		if err != nil {
+			return fmt.Errorf("comparing a change to %s with environments: %w", change.Name, err)
+		}
+		surprises = slices.Concat(surprises, unexplained, otherwise)
+		// One deploy shows what all would.
+		if !deployed && len(report.Deploy) > 0 {
+			deployed = true
+			undone, err := environments.deploy(ctx, change.Name, report, baseline)
+			if err != nil {
+				return fmt.Errorf("deploying a change to %s: %w", change.Name, err)
+			}
+			surprises = append(surprises, undone...)
 		}
 		if err := undo(); err != nil {
 			return fmt.Errorf("undoing the change to %s: %w", change.Name, err)
 		}
-		report := affected.ByRevision("", baseline, changed, nil)
 		table.row(change.Name, report, time.Since(started))
-		surprises = append(surprises, change.surprises(report)...)
 	}
-	return report(out, surprises)
+	return tell(out, surprises)
 }
 
 // surprises tells of the processes that a change should have left alone, or
@@ -95,18 +153,22 @@ func (c Change) surprises(report affected.Report) []string {
 	known := map[string]bool{}
 	for _, p := range report.Processes {
 		known[p.Process] = true
-		got, want := effect(p), "same"
-		if slices.Contains(c.Changes, p.Process) {
+		got, want := effect(p), same
+		switch {
+		case slices.Contains(c.Changes, p.Process):
 			want = everything
-		}
-		if environment, ok := c.Manifests[p.Process]; ok {
-			want = environment
+		case c.Manifests[p.Process] != "":
+			want = c.Manifests[p.Process]
+		case slices.Contains(c.Tests, p.Process):
+			want = affected.Test
+		case c.Tests == nil && got == affected.Test:
+			want = got // tests of several processes may read it
 		}
 		if got != want {
 			found = append(found, fmt.Sprintf("%s: %s: got %s, want %s: %s", c.Name, p.Process, got, want, c.Because))
 		}
 	}
-	for _, process := range slices.Concat(c.Changes, slices.Sorted(maps.Keys(c.Manifests))) {
+	for _, process := range slices.Concat(c.Changes, slices.Sorted(maps.Keys(c.Manifests)), c.Tests) {
 		if !known[process] {
 			found = append(found, fmt.Sprintf("%s: no image of %s was built", c.Name, process))
 		}
@@ -114,19 +176,56 @@ func (c Change) surprises(report affected.Report) []string {
 	return found
 }
 
-// everything is the effect on a process whose image changed, and with its digest
-// every manifest.
-const everything = "changed"
+// explain asks why each process differs that does, and tells where the answer is
+// not the one file that was changed.
+func explain(ctx context.Context, in Repository, shop Workshop, change Change, report affected.Report) ([]string, error) {
+	changed, err := snapshot.Changed(ctx, in.root, base)
+	if err != nil {
+		return nil, err
+	}
+	if len(changed) != 1 {
+		return []string{fmt.Sprintf("%s: git says that %q changed, want one file", change.Name, changed)}, nil
+	}
+	var found []string
+	for _, p := range report.Processes {
+		if p.State != affected.Deploy {
+			continue
+		}
+		explanations, err := shop.Why(ctx, p.Process, base)
+		if err != nil {
+			return nil, err
+		}
+		causes := map[string]bool{}
+		for _, e := range explanations {
+			for _, chain := range e.Chains {
+				causes[graph.Path(chain.Labels[0])] = true
+			}
+		}
+		if got := slices.Sorted(maps.Keys(causes)); !slices.Equal(got, changed) {
+			found = append(found, fmt.Sprintf("%s: why %s names %q, want %q", change.Name, p.Process, got, changed))
+		}
+	}
+	return found, nil
+}
+
+const (
+	// everything is the effect on a process whose image changed, and with its
+	// digest every manifest.
+	everything = "changed"
+	same       = "same"
+)
 
 // effect says in a word what differs of a process.
 func effect(p affected.Process) string {
 	switch {
-	case p.State == affected.Same:
-		return "same"
-	case p.Image == nil:
+	case p.Image != nil:
+		return everything
+	case len(p.Manifests) > 0:
 		return strings.Join(slices.Sorted(maps.Keys(p.Manifests)), "+")
+	case p.State == affected.Test:
+		return p.State
 	}
-	return everything
+	return same
 }
 
 // Reproduce builds the checkout at root twice, in two folders, the second time
@@ -142,11 +241,8 @@ func Reproduce(ctx context.Context, root string, out io.Writer) error {
 		{"without a cache", []string{"--disk_cache=", "--remote_cache="}, &second},
 	} {
 		started := time.Now()
-		err := inCopy(ctx, root, build.flags, func(_ string, builder Builder) (err error) {
-			*build.built, err = builder.Build(ctx)
-			return err
-		})
-		if err != nil {
+		var err error
+		if *build.built, err = afresh(ctx, root, out, build.flags); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "built %s in %.1f s\n", build.name, time.Since(started).Seconds())
@@ -159,41 +255,28 @@ func Reproduce(ctx context.Context, root string, out io.Writer) error {
 			surprises = append(surprises, process+" is not reproducible: two builds of it differ")
 		}
 	}
-	return report(out, surprises)
+	return tell(out, surprises)
 }
 
-// inCopy calls do with a copy of the checkout and what builds it.
-func inCopy(ctx context.Context, root string, flags []string, do func(string, Builder) error) (err error) {
-	scratch, err := os.MkdirTemp("", "independence-")
+// afresh builds the checkout at root in a folder that nothing was built in before.
+func afresh(ctx context.Context, root string, out io.Writer, flags []string) (_ map[string]deployment.Deployment, err error) {
+	place, err := os.MkdirTemp("", "independence-")
 	if err != nil {
-		return fmt.Errorf("making a folder for a copy of the checkout: %w", err)
+		return nil, fmt.Errorf("making a folder to build in: %w", err)
 	}
-	defer os.RemoveAll(scratch)
-	files, err := checkout.Files(ctx, root)
+	defer os.RemoveAll(place)
+	shop, err := workshop.OpenAt(ctx, root, place, out, flags...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	folder := filepath.Join(scratch, "checkout")
-	if err := checkout.Copy(root, folder, files); err != nil {
-		return err
-	}
-	server := bazel.New(folder, filepath.Join(scratch, "output"), flags...)
 	defer func() {
 		// Also after an interrupt: Bazel's output holds gigabytes.
-		err = errors.Join(err, server.Remove(context.WithoutCancel(ctx)))
+		err = errors.Join(err, shop.Remove(context.WithoutCancel(ctx)))
 	}()
-	environments, err := deployment.Environments(folder)
-	if err != nil {
-		return err
-	}
-	builder, err := deployment.NewBuilder(ctx, server, environments)
-	if err != nil {
-		return err
-	}
-	return do(folder, builder)
+	return shop.Deployments(ctx)
 }
 
-func report(out io.Writer, surprises []string) error {
+func tell(out io.Writer, surprises []string) error {
 	if len(surprises) == 0 {
 		return nil
 	}

@@ -20,6 +20,9 @@ const (
 	Same = "same"
 	// Removed says that it is there no more.
 	Removed = "removed"
+	// Newer says that the environment runs a later commit's: to deploy would be to
+	// go back.
+	Newer = "newer"
 )
 
 // A Difference is a digest before and after. One that is empty was not there.
@@ -84,8 +87,9 @@ func ByRevision(base string, before, after map[string]deployment.Deployment, tes
 }
 
 // ByEnvironment compares deployments with what an environment runs by its lock
-// file. A deploy that failed is not in there and stays due.
-func ByEnvironment(environment string, running lock.Lock, after map[string]deployment.Deployment) Report {
+// file. A deploy that failed is not in there and stays due. newer are the
+// processes of which the environment runs a later commit's.
+func ByEnvironment(environment string, running lock.Lock, newer map[string]bool, after map[string]deployment.Deployment) Report {
 	report := Report{Environment: environment}
 	for _, process := range names(running, after) {
 		current, isCurrent := after[process]
@@ -104,6 +108,8 @@ func ByEnvironment(environment string, running lock.Lock, after map[string]deplo
 		switch {
 		case isOld && !isDeployed:
 			found.State = Removed
+		case newer[process] && (found.Image != nil || len(found.Manifests) > 0):
+			found.State = Newer
 		case found.Image != nil || len(found.Manifests) > 0:
 			found.State = Deploy
 		}

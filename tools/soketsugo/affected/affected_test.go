@@ -73,19 +73,24 @@ func TestJSON(t *testing.T) {
 }
 
 // Whatever the lock does not have is due, be it because it is new or because its
-// deploy failed.
+// deploy failed; but not where it is behind what runs.
 func TestByEnvironment(t *testing.T) {
 	running := lock.Lock{
 		"s/same":     {Image: "1", Manifest: "1s"},
 		"s/image":    {Image: "2", Manifest: "2s"},
 		"s/manifest": {Image: "3", Manifest: "3s"},
 		"s/removed":  {Image: "4", Manifest: "4s"},
+		"s/newer":    {Image: "7", Manifest: "7s"},
+		"s/noted":    {Image: "8", Manifest: "8s"},
 	}
-	report := affected.ByEnvironment("staging", running, map[string]deployment.Deployment{
+	newer := map[string]bool{"s/newer": true, "s/noted": true}
+	report := affected.ByEnvironment("staging", running, newer, map[string]deployment.Deployment{
 		"s/same":      deployed("1", "1s", "9p"),
 		"s/image":     deployed("9", "9s", "9p"),
 		"s/manifest":  deployed("3", "9s", "9p"),
 		"s/new":       deployed("5", "5s", "5p"),
+		"s/newer":     deployed("6", "6s", "6p"),
+		"s/noted":     deployed("8", "8s", "8p"),
 		"s/elsewhere": {Image: "6", Manifests: map[string]string{"production": "6p"}},
 	})
 	got := map[string]string{}
@@ -94,6 +99,7 @@ func TestByEnvironment(t *testing.T) {
 	}
 	want := map[string]string{
 		"s/same": affected.Same, "s/image": affected.Deploy, "s/manifest": affected.Deploy, "s/removed": affected.Removed, "s/new": affected.Deploy,
+		"s/newer": affected.Newer, "s/noted": affected.Same,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)

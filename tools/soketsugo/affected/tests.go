@@ -65,8 +65,7 @@ func touchedTests(targets graph.Graph, tests, changed []string) []string {
 			if !ok {
 				continue
 			}
-			_, target, _ := strings.Cut(label, ":")
-			if files[path.Join(name, target)] || packages[name] {
+			if files[graph.Path(label)] || packages[name] {
 				found = append(found, test)
 				break
 			}

@@ -19,9 +19,16 @@ func TestMisuse(t *testing.T) {
 		"affected --bass HEAD":                "-bass",
 		"why --base HEAD":                     "give a process, as playbook/rest",
 		"why playbook/rest":                   "give --base REV",
-		"why playbook/rest --env staging":     "give --base REV",
+		"why playbook/rest --env staging":     "why takes no --env",
 		"why playbook/rest playbook/grpc":     `unexpected argument "playbook/grpc"`,
-		"why playbook/rest --json --base REV": "give --base REV and nothing else",
+		"why playbook/rest --json --base REV": "why takes no --json",
+		"affected --base HEAD --running main": "--running goes with --env",
+		"affected --env a --branch main":      "affected takes no --branch",
+		"note --env staging --branch main":    "note: give a process",
+		"note playbook/rest --branch main":    "give --env ENV and --branch BRANCH",
+		"note playbook/rest --env staging":    "give --env ENV and --branch BRANCH",
+		"note s/a --env a --branch=--force":   "want names",
+		"note s/a --env ../a --branch main":   "want the name of a file in k8s/environments",
 	} {
 		var stdout, stderr strings.Builder
 		code := command.Run(t.Context(), strings.Fields(args), &stdout, &stderr)

@@ -4,6 +4,7 @@ package graph
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -81,4 +82,12 @@ func Package(label string) (string, bool) {
 	rest, ok := strings.CutPrefix(label, "//")
 	place, _, _ := strings.Cut(rest, ":")
 	return place, ok
+}
+
+// Path returns the path of the file that a label of this repository names, if it
+// names one.
+func Path(label string) string {
+	place, _ := Package(label)
+	_, name, _ := strings.Cut(label, ":")
+	return path.Join(place, name)
 }

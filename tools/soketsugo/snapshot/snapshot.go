@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,11 +19,19 @@ import (
 	"strings"
 
 	"github.com/soketsugo/soketsugo/tools/checkout"
+	"github.com/soketsugo/soketsugo/tools/deploy/lock"
 )
 
 // own is the one file that git ignores and that belongs to every revision: the
 // user's own flags, such as the address of a cache.
 const own = "user.bazelrc"
+
+// isLock tells whether a file is a lock file of an environment: a note of what
+// runs there, from which nothing is built. No revision has those.
+func isLock(path string) bool {
+	folder, name := filepath.Split(filepath.FromSlash(path))
+	return filepath.ToSlash(filepath.Clean(folder)) == lock.Folder && filepath.Ext(name) == ".lock"
+}
 
 // A file is the content of a regular file, or the target of a link.
 type file struct {
@@ -42,6 +51,31 @@ func Resolve(ctx context.Context, root, revision string) (string, error) {
 	return strings.TrimSpace(string(hash)), nil
 }
 
+// Content returns what a commit has in a file; nothing if the file is not there.
+func Content(ctx context.Context, root, commit, path string) ([]byte, error) {
+	found, err := git(ctx, root, "ls-tree", "--full-tree", "--name-only", commit, "--", path)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return git(ctx, root, "show", commit+":"+path)
+}
+
+// Precedes tells whether what is checked out at root comes before a commit. One
+// that is not in the repository comes before none.
+func Precedes(ctx context.Context, root, commit string) (bool, error) {
+	later, err := Resolve(ctx, root, commit)
+	if err != nil {
+		return false, nil
+	}
+	// The commits that the other has more, and has less.
+	counts, err := git(ctx, root, "rev-list", "--count", "--left-right", later+"...HEAD")
+	if err != nil {
+		return false, err
+	}
+	more, less, _ := strings.Cut(strings.TrimSpace(string(counts)), "\t")
+	return more != "0" && less == "0", nil
+}
+
 // Changed returns the paths of the files of the checkout at root that differ
 // from a commit, sorted, with those that are new or gone.
 func Changed(ctx context.Context, root, commit string) ([]string, error) {
@@ -55,7 +89,7 @@ func Changed(ctx context.Context, root, commit string) ([]string, error) {
 	}
 	var paths []string
 	for path := range strings.SplitSeq(string(known)+string(unknown), "\x00") {
-		if path != "" {
+		if path != "" && !isLock(path) {
 			paths = append(paths, path)
 		}
 	}
@@ -63,18 +97,29 @@ func Changed(ctx context.Context, root, commit string) ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
+// A Difference is what a folder held otherwise before.
+type Difference struct {
+	// Contents are the paths of files that had another content.
+	Contents []string
+	// Files says that files came, went, or became something else.
+	Files bool
+}
+
+// Nothing tells whether the folder held the same.
+func (d Difference) Nothing() bool { return !d.Files && len(d.Contents) == 0 }
+
 // WriteWorking makes folder hold what the checkout at root holds now, committed
 // or not.
-func WriteWorking(ctx context.Context, root, folder string) error {
+func WriteWorking(ctx context.Context, root, folder string) (Difference, error) {
 	paths, err := checkout.Files(ctx, root)
 	if err != nil {
-		return err
+		return Difference{}, err
 	}
 	files := map[string]file{}
 	for _, path := range paths {
 		found, err := read(filepath.Join(root, filepath.FromSlash(path)))
 		if err != nil {
-			return fmt.Errorf("reading the checkout: %w", err)
+			return Difference{}, fmt.Errorf("reading the checkout: %w", err)
 		}
 		files[path] = found
 	}
@@ -82,10 +127,10 @@ func WriteWorking(ctx context.Context, root, folder string) error {
 }
 
 // WriteCommit makes folder hold what a commit of the repository at root holds.
-func WriteCommit(ctx context.Context, root, folder, commit string) error {
+func WriteCommit(ctx context.Context, root, folder, commit string) (Difference, error) {
 	archive, err := git(ctx, root, "archive", "--format=tar", commit)
 	if err != nil {
-		return err
+		return Difference{}, err
 	}
 	files := map[string]file{}
 	for reader := tar.NewReader(bytes.NewReader(archive)); ; {
@@ -94,13 +139,13 @@ func WriteCommit(ctx context.Context, root, folder, commit string) error {
 			return write(root, folder, files)
 		}
 		if err != nil {
-			return fmt.Errorf("reading commit %s: %w", commit, err)
+			return Difference{}, fmt.Errorf("reading commit %s: %w", commit, err)
 		}
 		switch header.Typeflag {
 		case tar.TypeReg:
 			content, err := io.ReadAll(reader)
 			if err != nil {
-				return fmt.Errorf("reading commit %s: %w", commit, err)
+				return Difference{}, fmt.Errorf("reading commit %s: %w", commit, err)
 			}
 			files[header.Name] = file{content: content, mode: executable(header.FileInfo().Mode())}
 		case tar.TypeSymlink:
@@ -131,36 +176,45 @@ func read(path string) (file, error) {
 }
 
 // write makes folder hold these files and no others.
-func write(root, folder string, files map[string]file) error {
+func write(root, folder string, files map[string]file) (Difference, error) {
+	maps.DeleteFunc(files, func(path string, _ file) bool { return isLock(path) })
 	switch flags, err := read(filepath.Join(root, own)); {
 	case err == nil:
 		files[own] = flags
 	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("reading %s: %w", own, err)
+		return Difference{}, fmt.Errorf("reading %s: %w", own, err)
 	}
-	if err := remove(folder, files); err != nil {
-		return fmt.Errorf("removing old files: %w", err)
+	var d Difference
+	var err error
+	d.Files, err = remove(folder, files)
+	if err != nil {
+		return Difference{}, fmt.Errorf("removing old files: %w", err)
 	}
 	for path, wanted := range files {
 		if !filepath.IsLocal(filepath.FromSlash(path)) {
-			return fmt.Errorf("writing %q: the path leads out of the folder", path)
+			return Difference{}, fmt.Errorf("writing %q: the path leads out of the folder", path)
 		}
 		full := filepath.Join(folder, filepath.FromSlash(path))
-		if found, err := read(full); err == nil && found.mode == wanted.mode && bytes.Equal(found.content, wanted.content) {
+		switch found, err := read(full); {
+		case err != nil || found.mode != wanted.mode:
+			d.Files = true
+		case bytes.Equal(found.content, wanted.content):
 			continue
+		default:
+			d.Contents = append(d.Contents, path)
 		}
 		if err := replace(full, wanted); err != nil {
-			return fmt.Errorf("writing %s: %w", path, err)
+			return Difference{}, fmt.Errorf("writing %s: %w", path, err)
 		}
 	}
-	return nil
+	return d, nil
 }
 
 // remove removes the files below folder that are not wanted, and what stands in
-// the way of those that are.
-func remove(folder string, wanted map[string]file) error {
+// the way of those that are, and tells whether there were any.
+func remove(folder string, wanted map[string]file) (bool, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
+		return false, err
 	}
 	folders := map[string]bool{}
 	for path := range wanted {
@@ -168,7 +222,8 @@ func remove(folder string, wanted map[string]file) error {
 			folders[parent] = true
 		}
 	}
-	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	removed := false
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || path == folder {
 			return err
 		}
@@ -181,6 +236,7 @@ func remove(folder string, wanted map[string]file) error {
 			if folders[relative] {
 				return nil
 			}
+			removed = true
 			if err := os.RemoveAll(path); err != nil {
 				return err
 			}
@@ -189,8 +245,10 @@ func remove(folder string, wanted map[string]file) error {
 		if _, ok := wanted[relative]; ok {
 			return nil
 		}
+		removed = true
 		return os.Remove(path)
 	})
+	return removed, err
 }
 
 // parents returns the folders that a path lies in.

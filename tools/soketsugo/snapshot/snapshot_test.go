@@ -22,6 +22,8 @@ func TestWrite(t *testing.T) {
 	put(t, root, "gone/a", "a")
 	put(t, root, "turned", "a file")
 	put(t, root, "user.bazelrc", "build --config=mine\n")
+	put(t, root, "k8s/environments/staging.yaml", "")
+	put(t, root, "k8s/environments/staging.lock", "{}\n")
 	put(t, root, ".gitignore", "/user.bazelrc\n/ignored\n")
 	if err := os.Symlink("same", filepath.Join(root, "link")); err != nil {
 		t.Fatal(err)
@@ -34,9 +36,12 @@ func TestWrite(t *testing.T) {
 	before := map[string]string{
 		"same": "same", "changed": "one", "gone/a": "a", "turned": "a file", "link": "-> same",
 		".gitignore": "/user.bazelrc\n/ignored\n", "user.bazelrc": "build --config=mine\n",
+		"k8s/environments/staging.yaml": "",
 	}
 
 	put(t, root, "changed", "two")
+	put(t, root, "k8s/environments/staging.lock", "{}\n\n")
+	put(t, root, "k8s/environments/production.lock", "{}\n")
 	remove(t, root, "gone")
 	remove(t, root, "turned")
 	put(t, root, "turned/into", "a folder")
@@ -47,19 +52,29 @@ func TestWrite(t *testing.T) {
 	after := map[string]string{
 		"same": "same", "changed": "two", "turned/into": "a folder", "link": "-> same", "run": "#!/bin/sh\n (executable)",
 		".gitignore": "/user.bazelrc\n/ignored\n", "user.bazelrc": "build --config=mine\n",
+		"k8s/environments/staging.yaml": "",
 	}
 
+	writeCommit := func() (snapshot.Difference, error) { return snapshot.WriteCommit(t.Context(), root, folder, first) }
+	writeWorking := func() (snapshot.Difference, error) { return snapshot.WriteWorking(t.Context(), root, folder) }
 	for _, step := range []struct {
-		name  string
-		write func() error
-		want  map[string]string
+		name     string
+		write    func() (snapshot.Difference, error)
+		differed snapshot.Difference
+		want     map[string]string
 	}{
-		{"the commit", func() error { return snapshot.WriteCommit(t.Context(), root, folder, first) }, before},
-		{"the checkout", func() error { return snapshot.WriteWorking(t.Context(), root, folder) }, after},
-		{"the commit again", func() error { return snapshot.WriteCommit(t.Context(), root, folder, first) }, before},
+		{"the commit", writeCommit, snapshot.Difference{Files: true}, before},
+		{"the checkout", writeWorking, snapshot.Difference{Files: true, Contents: []string{"changed"}}, after},
+		{"the checkout twice", writeWorking, snapshot.Difference{}, after},
+		{"the commit again", writeCommit, snapshot.Difference{Files: true, Contents: []string{"changed"}}, before},
+		{"the commit twice", writeCommit, snapshot.Difference{}, before},
 	} {
-		if err := step.write(); err != nil {
+		differed, err := step.write()
+		if err != nil {
 			t.Fatalf("%s: %v", step.name, err)
+		}
+		if diff := cmp.Diff(step.differed, differed); diff != "" {
+			t.Errorf("%s: what differed (-want +got):\n%s", step.name, diff)
 		}
 		if diff := cmp.Diff(step.want, list(t, folder)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.name, diff)
@@ -80,14 +95,14 @@ func TestWrite(t *testing.T) {
 func TestWriteLeavesAlone(t *testing.T) {
 	root, folder := newRepository(t), filepath.Join(t.TempDir(), "tree")
 	put(t, root, "a", "a")
-	if err := snapshot.WriteWorking(t.Context(), root, folder); err != nil {
+	if _, err := snapshot.WriteWorking(t.Context(), root, folder); err != nil {
 		t.Fatal(err)
 	}
 	old := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 	if err := os.Chtimes(filepath.Join(folder, "a"), old, old); err != nil {
 		t.Fatal(err)
 	}
-	if err := snapshot.WriteWorking(t.Context(), root, folder); err != nil {
+	if _, err := snapshot.WriteWorking(t.Context(), root, folder); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(filepath.Join(folder, "a"))
@@ -107,6 +122,47 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%q is %q", revision, hash)
 		}
 	}
+}
+
+// The content of a file is that of the commit; a commit comes before its
+// descendants only.
+func TestCommits(t *testing.T) {
+	root := newRepository(t)
+	put(t, root, "a", "one")
+	commit(t, root)
+	first := resolve(t, root, "HEAD")
+	put(t, root, "a", "two")
+	put(t, root, "b", "new")
+	commit(t, root)
+	second := resolve(t, root, "HEAD")
+	for _, test := range []struct{ commit, path, want string }{{first, "a", "one"}, {second, "a", "two"}, {first, "b", ""}} {
+		if got, err := snapshot.Content(t.Context(), root, test.commit, test.path); err != nil || string(got) != test.want {
+			t.Errorf("%s of %s is %q, %v, want %q", test.path, test.commit, got, err, test.want)
+		}
+	}
+	precedes := func(want map[string]bool) {
+		t.Helper()
+		for commit, want := range want {
+			if got, err := snapshot.Precedes(t.Context(), root, commit); err != nil || got != want {
+				t.Errorf("%s: got %t, %v, want %t", commit, got, err, want)
+			}
+		}
+	}
+	precedes(map[string]bool{first: false, second: false, "unknown": false})
+	git(t, root, "checkout", "--quiet", first)
+	precedes(map[string]bool{first: false, second: true})
+	put(t, root, "a", "on another branch")
+	commit(t, root)
+	precedes(map[string]bool{first: false, second: false})
+}
+
+func resolve(t *testing.T, root, revision string) string {
+	t.Helper()
+	hash, err := snapshot.Resolve(t.Context(), root, revision)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
 }
 
 func newRepository(t *testing.T) string {

@@ -18,19 +18,43 @@ import (
 	"github.com/soketsugo/soketsugo/tools/soketsugo/graph"
 )
 
-// A Build is what a target was built from, in one revision.
+// A Build is what some targets were built from, in one revision.
 type Build struct {
-	// Targets are the target and everything below it.
+	// Targets are the targets and everything below them.
 	Targets graph.Graph
 	// Contents are the digests of what the targets made. Source files are targets
 	// too. A target that made no file has none.
 	Contents map[string]string
 }
 
-// Read reads what a target was built from. It must have been built before.
-func Read(ctx context.Context, server *bazel.Server, label string) (Build, error) {
-	expression := "deps(" + label + ")"
-	lines, err := server.Configured(ctx, expression, "--output=graph", "--nograph:factored")
+// A Reader reads what was built. Of a file that is the same as when it was read
+// last it remembers the digest.
+type Reader struct {
+	server *bazel.Server
+	known  map[string]content
+}
+
+// NewReader returns a reader of what a server has built.
+func NewReader(server *bazel.Server) *Reader {
+	return &Reader{server: server, known: map[string]content{}}
+}
+
+// content is what a file holds.
+type content struct {
+	info   fs.FileInfo
+	digest [sha256.Size]byte
+}
+
+// of tells whether it is what a file held that looks like this one. Bazel writes
+// no file twice: it makes another one.
+func (c content) of(info fs.FileInfo) bool {
+	return os.SameFile(c.info, info) && c.info.ModTime().Equal(info.ModTime()) && c.info.Size() == info.Size()
+}
+
+// Read reads what targets were built from. They must have been built before.
+func (r *Reader) Read(ctx context.Context, labels []string) (Build, error) {
+	expression := "deps(set(" + strings.Join(labels, " ") + "))"
+	lines, err := r.server.Configured(ctx, expression, "--output=graph", "--nograph:factored")
 	if err != nil {
 		return Build{}, err
 	}
@@ -38,18 +62,18 @@ func Read(ctx context.Context, server *bazel.Server, label string) (Build, error
 	if err != nil {
 		return Build{}, err
 	}
-	files, err := server.Files(ctx, expression)
+	files, err := r.server.Files(ctx, expression)
 	if err != nil {
 		return Build{}, err
 	}
 	contents := map[string]string{}
 	for label, paths := range files {
-		content, err := digest(paths)
+		digest, err := r.digest(paths)
 		if err != nil {
 			return Build{}, fmt.Errorf("reading what %s made: %w", label, err)
 		}
-		if content != "" {
-			contents[label] = content
+		if digest != "" {
+			contents[label] = digest
 		}
 	}
 	return Build{Targets: targets, Contents: contents}, nil
@@ -57,15 +81,16 @@ func Read(ctx context.Context, server *bazel.Server, label string) (Build, error
 
 // digest returns one digest for the files that are there, or nothing if none
 // is: what no one needed is not built, and folders count as not built.
-func digest(paths []string) (string, error) {
+func (r *Reader) digest(paths []string) (string, error) {
 	sum := sha256.New()
 	read := false
 	for _, path := range slices.Sorted(slices.Values(paths)) {
-		switch err := add(sum, path); {
+		switch digest, err := r.digestOf(path); {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNoFile):
 		case err != nil:
 			return "", err
 		default:
+			sum.Write(digest[:])
 			read = true
 		}
 	}
@@ -77,22 +102,30 @@ func digest(paths []string) (string, error) {
 
 var errNoFile = errors.New("not a regular file")
 
-func add(sum io.Writer, path string) error {
+func (r *Reader) digestOf(path string) ([sha256.Size]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return err
+		return [sha256.Size]byte{}, err
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return err
+		return [sha256.Size]byte{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return errNoFile
+		return [sha256.Size]byte{}, errNoFile
 	}
-	fmt.Fprintf(sum, "%d\n", info.Size())
-	_, err = io.Copy(sum, file)
-	return err
+	if old, ok := r.known[path]; ok && old.of(info) {
+		return old.digest, nil
+	}
+	now := content{info: info}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	sum.Sum(now.digest[:0])
+	r.known[path] = now
+	return now.digest, nil
 }
 
 // A Chain leads from a cause to the target that differs; each of its targets
