@@ -2,6 +2,7 @@
 package ci_test
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -101,6 +102,73 @@ func TestGate(t *testing.T) {
 	}
 }
 
+// Actions of others are what they were when they were looked at: a commit, not a
+// tag, and nothing leaves a token of the repository behind in the checkout.
+func TestPins(t *testing.T) {
+	pinned := regexp.MustCompile(`^(\./\S+|[\w-]+(/[\w-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$`)
+	files, err := filepath.Glob(filepath.Join(root(t), ".github/*/*.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deeper, err := filepath.Glob(filepath.Join(root(t), ".github/*/*/*.yml"))
+	if err != nil || len(files)+len(deeper) < 4 {
+		t.Fatalf("found %d files: %v", len(files)+len(deeper), err)
+	}
+	for _, file := range slices.Concat(files, deeper) {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`(?m)\buses: *(.*)$`).FindAllStringSubmatch(string(content), -1) {
+			if !pinned.MatchString(match[1]) {
+				t.Errorf("%s: %q: want a full commit hash and, behind #, its version", filepath.Base(file), match[1])
+			}
+		}
+		checkouts := strings.Count(string(content), "actions/checkout@")
+		if without := strings.Count(string(content), "persist-credentials: false"); checkouts != without {
+			t.Errorf("%s: %d checkouts, %d of them without persist-credentials", filepath.Base(file), checkouts, without)
+		}
+	}
+}
+
+// No workflow may write to the repository with its own token, and each job ends.
+func TestPermissions(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root(t), ".github/workflows/*.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var workflow struct {
+			Permissions map[string]string `json:"permissions"`
+			Jobs        map[string]struct {
+				Uses        string            `json:"uses"`
+				Permissions map[string]string `json:"permissions"`
+				Timeout     int               `json:"timeout-minutes"`
+			} `json:"jobs"`
+		}
+		if err := yaml.Unmarshal(content, &workflow); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]string{"contents": "read"}, workflow.Permissions); diff != "" {
+			t.Errorf("%s: permissions (-want +got):\n%s", filepath.Base(file), diff)
+		}
+		for name, job := range workflow.Jobs {
+			for scope, access := range job.Permissions {
+				if access != "read" && scope != "id-token" {
+					t.Errorf("%s: %s has %s: %s", filepath.Base(file), name, scope, access)
+				}
+			}
+			if job.Uses == "" && job.Timeout == 0 {
+				t.Errorf("%s: %s has no timeout", filepath.Base(file), name)
+			}
+		}
+	}
+}
+
 // A version that a workflow names is the repository's own.
 func TestGoVersion(t *testing.T) {
 	version := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(read(t, "go.mod"))
@@ -133,22 +201,31 @@ func TestCloudBuild(t *testing.T) {
 	var build struct {
 		Steps []struct {
 			ID, Name, Entrypoint string
-			Args, Env            []string
+			Args, Env, SecretEnv []string
 			Volumes              []struct{ Name, Path string }
 		}
-		Substitutions map[string]string
-		Options       map[string]string
-		Timeout       string
+		Substitutions    map[string]string
+		AvailableSecrets struct {
+			SecretManager []struct{ VersionName, Env string }
+		}
+		Options map[string]string
+		Timeout string
 	}
 	if err := yaml.UnmarshalStrict([]byte(read(t, cloudBuild(all[0]))), &build); err != nil {
 		t.Fatal(err)
 	}
-	if len(build.Steps) != 2 {
-		t.Fatalf("it has %d steps", len(build.Steps))
+	var scripts strings.Builder
+	for _, step := range build.Steps {
+		fmt.Fprintln(&scripts, strings.Join(step.Args, "\n"))
+		for _, secret := range step.SecretEnv {
+			if !slices.ContainsFunc(build.AvailableSecrets.SecretManager, func(s struct{ VersionName, Env string }) bool { return s.Env == secret }) {
+				t.Errorf("%s is no secret of the build", secret)
+			}
+		}
 	}
 	// Cloud Build refuses a build that uses what it does not know, and the other way round.
 	used := map[string]bool{}
-	for _, match := range regexp.MustCompile(`(^|[^$])\$(_[A-Z]+)`).FindAllStringSubmatch(strings.Join(build.Steps[1].Args, "\n"), -1) {
+	for _, match := range regexp.MustCompile(`(?m)(^|[^$])\$([A-Za-z_]+)`).FindAllStringSubmatch(scripts.String(), -1) {
 		used[match[2]] = true
 	}
 	for name := range build.Substitutions {
@@ -157,13 +234,14 @@ func TestCloudBuild(t *testing.T) {
 		}
 		delete(used, name)
 	}
-	if len(used) > 0 {
-		t.Errorf("unknown substitutions: %v", used)
-	}
-	for _, variable := range regexp.MustCompile(`(^|[^$])\$([A-Za-z][A-Za-z_]*)`).FindAllStringSubmatch(strings.Join(build.Steps[1].Args, "\n"), -1) {
-		if !slices.Contains([]string{"BRANCH_NAME"}, variable[2]) {
-			t.Errorf("$%s is neither a substitution nor escaped as $$%s", variable[2], variable[2])
+	for name := range used {
+		if !slices.Contains([]string{"BRANCH_NAME", "BUILD_ID", "PROJECT_ID", "REPO_FULL_NAME"}, name) {
+			t.Errorf("$%s is neither a substitution nor escaped as $$%s", name, name)
 		}
+	}
+	// A command in front of a pipe would fail unseen.
+	if pipe := regexp.MustCompile(`[^|]\|[^|]`).FindString(scripts.String()); pipe != "" {
+		t.Errorf("a script has a pipe: %q", pipe)
 	}
 }
 
