@@ -19,6 +19,8 @@ type Graph map[string][]string
 // in their configuration only become one.
 func Parse(lines []string) (Graph, error) {
 	g := Graph{}
+	// Some targets have thousands of dependencies.
+	edges := map[[2]string]bool{}
 	for _, line := range lines {
 		line = strings.TrimSpace(line)
 		if !strings.HasPrefix(line, `"`) {
@@ -42,7 +44,8 @@ func Parse(lines []string) (Graph, error) {
 		if _, ok := g[target]; !ok {
 			g[target] = nil
 		}
-		if source != target && !slices.Contains(g[source], target) {
+		if arrow := [2]string{source, target}; source != target && !edges[arrow] {
+			edges[arrow] = true
 			g[source] = append(g[source], target)
 		}
 	}
