@@ -85,7 +85,7 @@ func CheckContact(field, contact string) error {
 // with FailedPrecondition otherwise.
 func (p Playbook) CheckOpen() error {
 	if p.State != PlaybookActive || !hasWork(p.Steps) {
-		return Errorf(FailedPrecondition, "playbook %s is %s; contacts can be enrolled in an active one only", p.ID, p.State).Because(PlaybookNotActive)
+		return p.forbids(PlaybookNotActive, "contacts can be enrolled in an active one only")
 	}
 	return nil
 }
@@ -93,7 +93,8 @@ func (p Playbook) CheckOpen() error {
 // AlreadyEnrolled is the error about a contact that has a live enrolment in a
 // playbook.
 func AlreadyEnrolled(contact, playbookID string) *Error {
-	return Errorf(AlreadyExists, "contact %q has a live enrolment in playbook %s already", contact, playbookID).Because(ContactEnrolled)
+	return Errorf(AlreadyExists, "contact %q has a live enrolment in playbook %s already", contact, playbookID).Because(ContactEnrolled).
+		With("playbook_id", playbookID).With("contact", contact)
 }
 
 // Pause holds an active enrolment. A paused one is returned as it is. It fails
@@ -111,13 +112,19 @@ func (e Enrolment) Cancel() (Enrolment, error) {
 	return e.move(EnrolmentCancelled, EnrolmentActive, EnrolmentPaused)
 }
 
+// Moved is the error, a Conflict, for somebody who has seen the enrolment elsewhere.
+func (e Enrolment) Moved() *Error {
+	return Errorf(Conflict, "enrolment %s was moved meanwhile", e.ID).With("enrolment_id", e.ID)
+}
+
 // move changes the state from one of some others.
 func (e Enrolment) move(to EnrolmentState, from ...EnrolmentState) (Enrolment, error) {
 	if e.State == to {
 		return e, nil
 	}
 	if !slices.Contains(from, e.State) {
-		return Enrolment{}, Errorf(FailedPrecondition, "enrolment %s is %s; it cannot become %s", e.ID, e.State, to).Because(EnrolmentEnded)
+		return Enrolment{}, Errorf(FailedPrecondition, "enrolment %s is %s; it cannot become %s", e.ID, e.State, to).Because(EnrolmentEnded).
+			With("enrolment_id", e.ID).With("state", string(e.State))
 	}
 	e.State = to
 	return e, nil

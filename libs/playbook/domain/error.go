@@ -82,6 +82,9 @@ type Error struct {
 	Violations []FieldViolation
 	// Cause is for logs, not for callers; it may be nil.
 	Cause error
+	// Metadata is what it is about in particular, for programs: an ID, a state, a
+	// revision; it may be nil. The names are a part of the API, as reasons are.
+	Metadata map[string]string
 	// reason is empty where the kind says all.
 	reason Reason
 }
@@ -114,6 +117,21 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Errorf returns an Error of a kind.
 func Errorf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// With returns the error, whose metadata from now on have a value.
+func (e *Error) With(name, value string) *Error {
+	if e.Metadata == nil {
+		e.Metadata = map[string]string{}
+	}
+	e.Metadata[name] = value
+	return e
+}
+
+// Missing is the error, a NotFound, about something that is not there, such as a
+// "playbook".
+func Missing(what, id string) *Error {
+	return Errorf(NotFound, "there is no %s %s", what, id).With(what+"_id", id)
 }
 
 // KindOf returns the kind of the first Error in err's chain, or 0 when there

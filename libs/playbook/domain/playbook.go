@@ -3,6 +3,7 @@ package domain
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -139,9 +140,9 @@ func (p Playbook) Activate(now time.Time) (Playbook, error) {
 	case p.State == PlaybookActive:
 		return p, nil
 	case p.State != PlaybookDraft:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only a draft can be activated", p.ID, p.State).Because(PlaybookNotDraft)
+		return Playbook{}, p.forbids(PlaybookNotDraft, "only a draft can be activated")
 	case !hasWork(p.Steps):
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s has no steps but WAIT; it needs at least one to be activated", p.ID).Because(PlaybookEmpty)
+		return Playbook{}, p.forbids(PlaybookEmpty, "it needs at least one step that is not WAIT to be activated")
 	}
 	p.State = PlaybookActive
 	return p.changed(now), nil
@@ -158,7 +159,7 @@ func (p Playbook) Archive(now time.Time) (Playbook, error) {
 		p.State = PlaybookArchived
 		return p.changed(now), nil
 	default:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; only an active one can be archived", p.ID, p.State).Because(PlaybookNotActive)
+		return Playbook{}, p.forbids(PlaybookNotActive, "only an active one can be archived")
 	}
 }
 
@@ -193,12 +194,25 @@ func (p Playbook) Apply(change Change, now time.Time) (Playbook, error) {
 	case draft.Name == p.Name && draft.Description == p.Description && slices.Equal(draft.Steps, p.Steps):
 		return p, nil
 	case p.State == PlaybookArchived:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it cannot be changed", p.ID, p.State).Because(PlaybookIsArchived)
+		return Playbook{}, p.forbids(PlaybookIsArchived, "it cannot be changed")
 	case !hasWork(draft.Steps) && p.State == PlaybookActive:
-		return Playbook{}, Errorf(FailedPrecondition, "playbook %s is %s; it needs at least one step that is not WAIT", p.ID, p.State).Because(PlaybookEmpty)
+		return Playbook{}, p.forbids(PlaybookEmpty, "it needs at least one step that is not WAIT")
 	}
 	p.Name, p.Description, p.Steps = draft.Name, draft.Description, slices.Clone(draft.Steps)
 	return p.changed(now), nil
+}
+
+// forbids is the error about what cannot be done with the playbook as it is.
+func (p Playbook) forbids(because Reason, rule string) *Error {
+	return Errorf(FailedPrecondition, "playbook %s is %s; %s", p.ID, p.State, rule).Because(because).
+		With("playbook_id", p.ID).With("state", string(p.State))
+}
+
+// NotAt is the error, a Conflict, for somebody who has seen the playbook at another
+// revision.
+func (p Playbook) NotAt(revision int64) *Error {
+	return Errorf(Conflict, "playbook %s is at revision %d, not at %d", p.ID, p.Revision, revision).
+		With("playbook_id", p.ID).With("revision", strconv.FormatInt(p.Revision, 10))
 }
 
 // changed returns the playbook at its next revision.

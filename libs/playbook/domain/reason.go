@@ -31,12 +31,20 @@ const (
 	EnrolmentEnded     Reason = "ENROLMENT_ENDED"
 )
 
+// What becomes of a request that is sent again under a name of the caller's.
+const (
+	RequestUnderWay Reason = "REQUEST_UNDER_WAY"
+	KeyReused       Reason = "IDEMPOTENCY_KEY_REUSED"
+	AnswerNotKept   Reason = "ANSWER_NOT_KEPT"
+)
+
 // Reasons returns every reason, so that tests can hold the documentation
 // complete.
 func Reasons() []Reason {
 	return []Reason{
 		RequestInvalid, NotAuthenticated, NotAllowed, NoSuchResource, ResourceExists, StateForbids, ChangedMeanwhile, TryLater, Internal,
 		PlaybookNotDraft, PlaybookNotActive, PlaybookEmpty, PlaybookIsArchived, ContactEnrolled, EnrolmentEnded, LeaseNotHeld,
+		RequestUnderWay, KeyReused, AnswerNotKept,
 	}
 }
 

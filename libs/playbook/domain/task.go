@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -207,14 +208,14 @@ func Retry(attempt int) (time.Duration, bool) {
 // NotHeld returns the error, a FailedPrecondition, for somebody who wants to act
 // on a lease that does not hold, or not now.
 func NotHeld(task Task, token string, enrolment EnrolmentState) error {
+	why := fmt.Sprintf("the lease of task %s has run out", task.ID)
 	switch {
 	case enrolment != EnrolmentActive:
-		return Errorf(FailedPrecondition, "the enrolment of task %s is %s", task.ID, enrolment).Because(LeaseNotHeld)
+		why = fmt.Sprintf("the enrolment of task %s is %s", task.ID, enrolment)
 	case task.State != TaskLeased:
-		return Errorf(FailedPrecondition, "task %s is %s and held by nobody", task.ID, task.State).Because(LeaseNotHeld)
+		why = fmt.Sprintf("task %s is %s and held by nobody", task.ID, task.State)
 	case task.LeaseToken != token:
-		return Errorf(FailedPrecondition, "task %s is held under another lease", task.ID).Because(LeaseNotHeld)
-	default:
-		return Errorf(FailedPrecondition, "the lease of task %s has run out", task.ID).Because(LeaseNotHeld)
+		why = fmt.Sprintf("task %s is held under another lease", task.ID)
 	}
+	return Errorf(FailedPrecondition, "%s", why).Because(LeaseNotHeld).With("task_id", task.ID).With("state", string(task.State))
 }

@@ -94,9 +94,9 @@ func (s *Service) BeginRequest(ctx context.Context, workspace domain.Workspace, 
 		}
 		return claim, nil, nil
 	case earlier.Fingerprint != request.Fingerprint:
-		return RequestClaim{}, nil, domain.Errorf(domain.FailedPrecondition, "the Idempotency-Key was used for another request")
+		return RequestClaim{}, nil, domain.Errorf(domain.FailedPrecondition, "the Idempotency-Key was used for another request").Because(domain.KeyReused)
 	case earlier.Answer == nil:
-		return RequestClaim{}, nil, domain.Errorf(domain.Conflict, "a request with this Idempotency-Key is being done")
+		return RequestClaim{}, nil, domain.Errorf(domain.Conflict, "a request with this Idempotency-Key is being done").Because(domain.RequestUnderWay)
 	default:
 		return RequestClaim{}, earlier.Answer, nil
 	}

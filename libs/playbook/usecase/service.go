@@ -147,7 +147,7 @@ func (s *Service) changePlaybook(ctx context.Context, workspace domain.Workspace
 		return domain.Playbook{}, err
 	}
 	if revision != 0 && revision != current.Revision {
-		return domain.Playbook{}, domain.Errorf(domain.Conflict, "playbook %s is at revision %d, not at %d", id, current.Revision, revision)
+		return domain.Playbook{}, current.NotAt(revision)
 	}
 	changed, err := change(current)
 	if err != nil {

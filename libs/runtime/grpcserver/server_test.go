@@ -20,10 +20,12 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/logging"
 	"github.com/soketsugo/soketsugo/libs/runtime/metrics"
 	"github.com/soketsugo/soketsugo/libs/runtime/mutualtls"
+	"github.com/soketsugo/soketsugo/libs/runtime/reason"
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 	"github.com/soketsugo/soketsugo/libs/runtime/tracing"
 	"github.com/soketsugo/soketsugo/libs/testing/certificates"
 	"go.uber.org/goleak"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -173,6 +175,26 @@ func wantCode(t *testing.T, what string, err error, want codes.Code) {
 	}
 }
 
+// wantReason wants an error to say why, and returns how long to wait, if it says so.
+func wantReason(t *testing.T, what string, err error, want string) (retry time.Duration) {
+	t.Helper()
+	got := ""
+	for _, detail := range status.Convert(err).Details() {
+		switch detail := detail.(type) {
+		case *errdetails.ErrorInfo:
+			if got = detail.GetReason(); detail.GetDomain() != "soketsugo" {
+				t.Errorf("%s: the domain is %q", what, detail.GetDomain())
+			}
+		case *errdetails.RetryInfo:
+			retry = detail.GetRetryDelay().AsDuration()
+		}
+	}
+	if got != want {
+		t.Errorf("%s: the reason is %q, want %q", what, got, want)
+	}
+	return retry
+}
+
 func succeed(context.Context) error { return nil }
 
 // Every name but liveness starts as NOT_SERVING and follows readiness; liveness
@@ -266,6 +288,7 @@ func TestPanic(t *testing.T) {
 		if status.Code(err) != codes.Internal || status.Convert(err).Message() != "internal error" {
 			t.Errorf("got %v, want INTERNAL without details", err)
 		}
+		wantReason(t, "a panic", err, reason.Internal)
 		err = f.flow(t).RecvMsg(&emptypb.Empty{})
 		if status.Code(err) != codes.Internal || status.Convert(err).Message() != "internal error" {
 			t.Errorf("a stream: got %v, want INTERNAL without details", err)
@@ -287,11 +310,15 @@ func TestErrors(t *testing.T) {
 		want    codes.Code
 		message string
 		outcome string
+		reason  string
 	}{
-		{errors.New("password is hunter2"), codes.Internal, "internal error", "failed"},
-		{context.DeadlineExceeded, codes.DeadlineExceeded, "context deadline exceeded", "failed"},
-		{status.Error(codes.NotFound, "no such thing"), codes.NotFound, "no such thing", "rejected"},
-		{status.Error(codes.Unavailable, "try again"), codes.Unavailable, "try again", "failed"},
+		{errors.New("password is hunter2"), codes.Internal, "internal error", "failed", reason.Internal},
+		{context.DeadlineExceeded, codes.DeadlineExceeded, "context deadline exceeded", "failed", reason.DeadlineExceeded},
+		{context.Canceled, codes.Canceled, "context canceled", "rejected", reason.Cancelled},
+		{status.Error(codes.Unimplemented, "method Do not implemented"), codes.Unimplemented, "method Do not implemented", "rejected", reason.NoSuchOperation},
+		// What it means is for the service to say.
+		{status.Error(codes.NotFound, "no such thing"), codes.NotFound, "no such thing", "rejected", ""},
+		{status.Error(codes.Unavailable, "try again"), codes.Unavailable, "try again", "failed", ""},
 	} {
 		give = test.give
 		var trailer metadata.MD
@@ -299,6 +326,7 @@ func TestErrors(t *testing.T) {
 		if status.Code(err) != test.want || status.Convert(err).Message() != test.message {
 			t.Errorf("%v: got %v, want %v, %q", test.give, err, test.want, test.message)
 		}
+		wantReason(t, test.message, err, test.reason)
 		if ids := trailer.Get("x-request-id"); len(ids) != 1 || !strings.Contains(f.log.String(), "request_id="+ids[0]) {
 			t.Errorf("%v: the trailer holds the ID %v, which must be in the log: %s", test.give, ids, f.log)
 		}
@@ -344,6 +372,7 @@ func TestUnknownMethod(t *testing.T) {
 	f := start(t, handlers{do: succeed}, nil)
 	err := f.conn.Invoke(t.Context(), "/made.Up/Name", &emptypb.Empty{}, &emptypb.Empty{})
 	wantCode(t, "an unknown method", err, codes.Unimplemented)
+	wantReason(t, "an unknown method", err, reason.NoSuchOperation)
 	f.wantMetric(t, `requests_total{transport="grpc",route="unmatched",code="Unimplemented",outcome="rejected"} 1`)
 }
 
@@ -362,7 +391,11 @@ func TestOverload(t *testing.T) {
 		<-entered
 	}
 	for range 3 {
-		wantCode(t, "a request too many", f.do(t.Context()), codes.ResourceExhausted)
+		err := f.do(t.Context())
+		wantCode(t, "a request too many", err, codes.ResourceExhausted)
+		if retry := wantReason(t, "a request too many", err, reason.Overloaded); retry != time.Second {
+			t.Errorf("a request too many is to be sent again after %s, want 1s", retry)
+		}
 	}
 	if _, err := grpc_health_v1.NewHealthClient(f.conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "liveness"}); err != nil {
 		t.Errorf("a probe was refused: %v", err)
@@ -421,6 +454,9 @@ func TestStreamsLeave(t *testing.T) {
 				err = nil
 			}
 			wantCode(t, "the stream", err, test.want)
+			if test.want == codes.Unavailable {
+				wantReason(t, "the stream", err, reason.Stopping)
+			}
 		})
 	}
 }

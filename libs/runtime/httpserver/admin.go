@@ -9,6 +9,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/runtime/buildinfo"
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/reason"
 )
 
 // adminTimeout is how long a request of an operator may take, its answer apart.
@@ -37,7 +38,7 @@ func NewAdmin(config AdminConfig, log *slog.Logger, state *health.State, info bu
 		addProfiles(mux)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		problem.Status(w, http.StatusNotFound, "there is nothing at this path")
+		problem.Status(w, http.StatusNotFound, reason.NoSuchOperation, "there is nothing at this path")
 	})
 	return newServer("admin", string(config.Addr), log, adminTimeout, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(&recorder{ResponseWriter: w, state: state}, r)

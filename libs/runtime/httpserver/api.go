@@ -9,6 +9,7 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/reason"
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 )
 
@@ -48,7 +49,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 	if request == nil {
 		recorded.Header().Set("Retry-After", retryAfter)
-		problem.Status(recorded, http.StatusServiceUnavailable, "the server has as many requests as it can hold; try again later")
+		problem.Status(recorded, http.StatusServiceUnavailable, reason.Overloaded, "the server has as many requests as it can hold; try again later")
 		return
 	}
 	recorded.id[0] = request.ID
@@ -99,7 +100,7 @@ func (a *api) recovered(ctx context.Context, w *recorder, r *http.Request, cause
 		w.broken = true
 		return true
 	}
-	problem.Status(w, http.StatusInternalServerError, "internal error")
+	problem.Status(w, http.StatusInternalServerError, reason.Internal, "internal error")
 	return false
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/reason"
 )
 
 const (
@@ -48,7 +49,7 @@ func allowed(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	w.Header().Set("Allow", "GET, HEAD")
-	problem.Status(w, http.StatusMethodNotAllowed, "this path takes GET and HEAD")
+	problem.Status(w, http.StatusMethodNotAllowed, reason.NoSuchOperation, "this path takes GET and HEAD")
 	return false
 }
 

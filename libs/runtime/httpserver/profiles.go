@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/reason"
 )
 
 const (
@@ -23,13 +24,13 @@ func addProfiles(mux *http.ServeMux) {
 		if text := r.URL.Query().Get("seconds"); text != "" {
 			seconds, err := strconv.Atoi(text)
 			if length = time.Duration(seconds) * time.Second; err != nil || length <= 0 || length > longestProfile {
-				problem.Status(w, http.StatusBadRequest, "seconds must be a whole number from 1 to "+strconv.Itoa(int(longestProfile/time.Second)))
+				problem.Status(w, http.StatusBadRequest, reason.RequestInvalid, "seconds must be a whole number from 1 to "+strconv.Itoa(int(longestProfile/time.Second)))
 				return
 			}
 		}
 		w.Header().Set("Content-Type", "application/octet-stream")
 		if err := pprof.StartCPUProfile(w); err != nil {
-			problem.Status(w, http.StatusConflict, "another profile is being taken")
+			problem.Status(w, http.StatusConflict, reason.Overloaded, "another profile is being taken")
 			return
 		}
 		defer pprof.StopCPUProfile()
@@ -41,7 +42,7 @@ func addProfiles(mux *http.ServeMux) {
 	mux.HandleFunc("GET /debug/pprof/{name}", func(w http.ResponseWriter, r *http.Request) {
 		profile := pprof.Lookup(r.PathValue("name"))
 		if profile == nil {
-			problem.Status(w, http.StatusNotFound, "there is no such profile; there are profile, heap, allocs, goroutine, block, mutex and threadcreate")
+			problem.Status(w, http.StatusNotFound, reason.NoSuchOperation, "there is no such profile; there are profile, heap, allocs, goroutine, block, mutex and threadcreate")
 			return
 		}
 		debug, _ := strconv.Atoi(r.URL.Query().Get("debug"))

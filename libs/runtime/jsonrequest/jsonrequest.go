@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/reason"
 	"github.com/soketsugo/soketsugo/libs/runtime/strictjson"
 )
 
@@ -20,7 +21,7 @@ import (
 func Read(w http.ResponseWriter, r *http.Request, fields func(*strictjson.Object)) bool {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		w.Header().Set("Accept-Post", "application/json")
-		problem.Status(w, http.StatusUnsupportedMediaType, "the Content-Type must be application/json")
+		problem.Status(w, http.StatusUnsupportedMediaType, reason.NotJSON, "the Content-Type must be application/json")
 		return false
 	}
 	var mistakes *strictjson.Error
@@ -28,7 +29,7 @@ func Read(w http.ResponseWriter, r *http.Request, fields func(*strictjson.Object
 	case err == nil:
 		return true
 	case errors.As(err, &mistakes):
-		details := problem.Details{Status: http.StatusBadRequest, Detail: "the request is not valid"}
+		details := problem.Details{Status: http.StatusBadRequest, Reason: reason.RequestInvalid, Detail: "the request is not valid"}
 		for _, mistake := range mistakes.Mistakes {
 			details.Errors = append(details.Errors, problem.FieldError{Field: mistake.Path, Detail: mistake.Detail})
 		}
@@ -49,7 +50,7 @@ func Nothing(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if text := strings.TrimSpace(string(body)); text != "" && text != "{}" {
-		problem.Status(w, http.StatusBadRequest, "this action takes no body")
+		problem.Status(w, http.StatusBadRequest, reason.RequestInvalid, "this action takes no body")
 		return false
 	}
 	return true
@@ -60,12 +61,12 @@ func Nothing(w http.ResponseWriter, r *http.Request) bool {
 func Failed(w http.ResponseWriter, err error) {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		problem.Status(w, http.StatusRequestEntityTooLarge, "the body must not be larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
+		problem.Status(w, http.StatusRequestEntityTooLarge, reason.RequestTooLarge, "the body must not be larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
 		return
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		problem.Status(w, http.StatusRequestTimeout, "the body did not arrive in time")
+		problem.Status(w, http.StatusRequestTimeout, reason.RequestTooSlow, "the body did not arrive in time")
 		return
 	}
-	problem.Status(w, http.StatusBadRequest, "the body could not be read")
+	problem.Status(w, http.StatusBadRequest, reason.RequestInvalid, "the body could not be read")
 }

@@ -19,9 +19,11 @@ type Details struct {
 	Title string `json:"title"`
 	// Detail is one line for the caller.
 	Detail string `json:"detail,omitempty"`
-	// Reason says for programs what the problem is about, in the words of the API;
-	// empty where the status says all. RFC 9457 calls it an extension member.
-	Reason string `json:"reason,omitempty"`
+	// Reason says for programs what the problem is about, in a word of package reason
+	// or of the API. RFC 9457 calls it an extension member, as it does the next.
+	Reason string `json:"reason"`
+	// Metadata is what it is about in particular, such as an ID.
+	Metadata map[string]string `json:"metadata,omitempty"`
 	// Errors are the single mistakes of an invalid request.
 	Errors []FieldError `json:"errors,omitempty"`
 }
@@ -37,7 +39,7 @@ type FieldError struct {
 // Write sends a problem as the answer.
 func Write(w http.ResponseWriter, details Details) {
 	details.Title = http.StatusText(details.Status)
-	// A struct of strings and numbers can always be encoded.
+	// Strings and numbers can always be encoded.
 	body, _ := json.Marshal(details)
 	header := w.Header()
 	header.Set("Content-Type", ContentType)
@@ -47,7 +49,8 @@ func Write(w http.ResponseWriter, details Details) {
 	_, _ = w.Write(append(body, '\n'))
 }
 
-// Status sends a problem that has nothing to say beyond its status and a line.
-func Status(w http.ResponseWriter, status int, detail string) {
-	Write(w, Details{Status: status, Detail: detail})
+// Status sends a problem that has nothing to say beyond its status, its reason and a
+// line.
+func Status(w http.ResponseWriter, status int, reason, detail string) {
+	Write(w, Details{Status: status, Reason: reason, Detail: detail})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/mux"
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/reason"
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 )
 
@@ -28,12 +29,12 @@ func New() *mux.Router {
 	// mux calls this for every request, so what is to be kept is made above.
 	router.Use(func(next http.Handler) http.Handler { return &named{next: next, names: names} })
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		problem.Status(w, http.StatusNotFound, "there is nothing at this path")
+		problem.Status(w, http.StatusNotFound, reason.NoSuchOperation, "there is nothing at this path")
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		allowed := strings.Join(methodsAt(router, r), ", ")
 		w.Header().Set("Allow", allowed)
-		problem.Status(w, http.StatusMethodNotAllowed, "this path takes "+allowed)
+		problem.Status(w, http.StatusMethodNotAllowed, reason.NoSuchOperation, "this path takes "+allowed)
 	})
 	return router
 }

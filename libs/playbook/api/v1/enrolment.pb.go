@@ -405,7 +405,9 @@ type EnrolContactsResult struct {
 	// Why the contact was not enrolled.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// The new enrolment, when code is 0.
-	Enrolment     *Enrolment `protobuf:"bytes,4,opt,name=enrolment,proto3" json:"enrolment,omitempty"`
+	Enrolment *Enrolment `protobuf:"bytes,4,opt,name=enrolment,proto3" json:"enrolment,omitempty"`
+	// What message is about, in a word for programs, as in google.rpc.ErrorInfo.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -466,6 +468,13 @@ func (x *EnrolContactsResult) GetEnrolment() *Enrolment {
 		return x.Enrolment
 	}
 	return nil
+}
+
+func (x *EnrolContactsResult) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // ListEnrolmentsRequest asks for one page.
@@ -1001,12 +1010,13 @@ const file_playbook_api_v1_enrolment_proto_rawDesc = "" +
 	"playbookId\x12\x1a\n" +
 	"\bcontacts\x18\x02 \x03(\tR\bcontacts\"W\n" +
 	"\x15EnrolContactsResponse\x12>\n" +
-	"\aresults\x18\x01 \x03(\v2$.playbook.api.v1.EnrolContactsResultR\aresults\"\x97\x01\n" +
+	"\aresults\x18\x01 \x03(\v2$.playbook.api.v1.EnrolContactsResultR\aresults\"\xaf\x01\n" +
 	"\x13EnrolContactsResult\x12\x18\n" +
 	"\acontact\x18\x01 \x01(\tR\acontact\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\x05R\x04code\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x128\n" +
-	"\tenrolment\x18\x04 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment\"\xc5\x01\n" +
+	"\tenrolment\x18\x04 \x01(\v2\x1a.playbook.api.v1.EnrolmentR\tenrolment\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xc5\x01\n" +
 	"\x15ListEnrolmentsRequest\x12\x1f\n" +
 	"\vplaybook_id\x18\x01 \x01(\tR\n" +
 	"playbookId\x125\n" +

@@ -42,9 +42,11 @@ type EnrolmentServiceClient interface {
 	// EnrolContacts puts many contacts at the first step of an active playbook. Each
 	// request is answered by a response as soon as its contacts are stored, with a
 	// result for each of them in the same order; a contact that is refused does not
-	// keep the others out. What was answered stays, however the call ends: when it is
-	// cut off, send again what was not answered, and those that were stored are
-	// refused with ALREADY_EXISTS. Fails with INVALID_ARGUMENT, NOT_FOUND,
+	// keep the others out. What was answered stays, however the call ends. A server
+	// that stops answers the request that it has begun and ends the call with
+	// UNAVAILABLE; what was not answered is to be sent again, and should any of it have
+	// been stored, the connection lost before the answer, it is refused with
+	// ALREADY_EXISTS. Fails with INVALID_ARGUMENT, NOT_FOUND,
 	// FAILED_PRECONDITION and ABORTED as EnrolContact does, and with
 	// INVALID_ARGUMENT after 10,000 contacts.
 	EnrolContacts(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EnrolContactsRequest, EnrolContactsResponse], error)
@@ -160,9 +162,11 @@ type EnrolmentServiceServer interface {
 	// EnrolContacts puts many contacts at the first step of an active playbook. Each
 	// request is answered by a response as soon as its contacts are stored, with a
 	// result for each of them in the same order; a contact that is refused does not
-	// keep the others out. What was answered stays, however the call ends: when it is
-	// cut off, send again what was not answered, and those that were stored are
-	// refused with ALREADY_EXISTS. Fails with INVALID_ARGUMENT, NOT_FOUND,
+	// keep the others out. What was answered stays, however the call ends. A server
+	// that stops answers the request that it has begun and ends the call with
+	// UNAVAILABLE; what was not answered is to be sent again, and should any of it have
+	// been stored, the connection lost before the answer, it is refused with
+	// ALREADY_EXISTS. Fails with INVALID_ARGUMENT, NOT_FOUND,
 	// FAILED_PRECONDITION and ABORTED as EnrolContact does, and with
 	// INVALID_ARGUMENT after 10,000 contacts.
 	EnrolContacts(grpc.BidiStreamingServer[EnrolContactsRequest, EnrolContactsResponse]) error

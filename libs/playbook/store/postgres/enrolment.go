@@ -56,7 +56,7 @@ func (s *Store) Enrolment(ctx context.Context, workspace domain.Workspace, id st
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.Enrolment{}, domain.Errorf(domain.NotFound, "there is no enrolment %s", id)
+		return domain.Enrolment{}, domain.Missing("enrolment", id)
 	}
 	if err != nil {
 		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", err)
@@ -122,7 +122,7 @@ func (s *Store) UpdateEnrolment(ctx context.Context, workspace domain.Workspace,
 	if _, err := s.Enrolment(ctx, workspace, enrolment.ID); err != nil {
 		return err
 	}
-	return domain.Errorf(domain.Conflict, "enrolment %s was moved meanwhile", enrolment.ID)
+	return enrolment.Moved()
 }
 
 func scanEnrolment(row scanner) (domain.Enrolment, error) {

@@ -42,7 +42,7 @@ func (s *Store) Key(ctx context.Context, workspace domain.Workspace, id string) 
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.Key{}, domain.Errorf(domain.NotFound, "there is no key %s", id)
+		return domain.Key{}, domain.Missing("key", id)
 	}
 	if err != nil {
 		return domain.Key{}, fmt.Errorf("selecting a key: %w", err)
@@ -77,7 +77,7 @@ func (s *Store) RevokeKey(ctx context.Context, workspace domain.Workspace, id st
 		return fmt.Errorf("updating a key: %w", err)
 	}
 	if count == 0 {
-		return domain.Errorf(domain.NotFound, "there is no key %s", id)
+		return domain.Missing("key", id)
 	}
 	return nil
 }

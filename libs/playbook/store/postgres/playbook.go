@@ -52,7 +52,7 @@ func (s *Store) Playbook(ctx context.Context, workspace domain.Workspace, id str
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.Playbook{}, domain.Errorf(domain.NotFound, "there is no playbook %s", id)
+		return domain.Playbook{}, domain.Missing("playbook", id)
 	}
 	if err != nil {
 		return domain.Playbook{}, fmt.Errorf("selecting a playbook: %w", err)
@@ -109,7 +109,7 @@ func (s *Store) Steps(ctx context.Context, workspace domain.Workspace, playbookI
 			string(workspace), playbookID, revision).Scan(&steps)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, domain.Errorf(domain.NotFound, "there is no revision %d of a playbook %s", revision, playbookID)
+		return nil, domain.Errorf(domain.NotFound, "there is no revision %d of a playbook %s", revision, playbookID).With("playbook_id", playbookID)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("selecting steps: %w", err)
@@ -127,10 +127,11 @@ func (s *Store) changed(ctx context.Context, workspace domain.Workspace, result 
 	if count > 0 {
 		return nil
 	}
-	if _, err := s.Playbook(ctx, workspace, id); err != nil {
+	playbook, err := s.Playbook(ctx, workspace, id)
+	if err != nil {
 		return err
 	}
-	return domain.Errorf(domain.Conflict, "playbook %s is not at revision %d any more", id, revision)
+	return playbook.NotAt(revision)
 }
 
 // unchanged returns nil when a playbook is at a revision, and otherwise fails with
@@ -140,7 +141,7 @@ func (s *Store) unchanged(ctx context.Context, workspace domain.Workspace, id st
 	if err != nil || playbook.Revision == revision {
 		return err
 	}
-	return domain.Errorf(domain.Conflict, "playbook %s is not at revision %d any more", id, revision)
+	return playbook.NotAt(revision)
 }
 
 func scanPlaybook(row scanner) (domain.Playbook, error) {

@@ -95,7 +95,7 @@ func (s *Store) task(ctx context.Context, workspace domain.Workspace, id string)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.Task{}, "", domain.Errorf(domain.NotFound, "there is no task %s", id)
+		return domain.Task{}, "", domain.Missing("task", id)
 	}
 	if err != nil {
 		return domain.Task{}, "", fmt.Errorf("selecting a task: %w", err)

@@ -19,11 +19,11 @@ func (s *Store) CreateEnrolments(ctx context.Context, workspace domain.Workspace
 		err := tx.QueryRowContext(ctx, `SELECT revision FROM playbooks WHERE workspace = ? AND id = ?`, string(workspace), playbookID).Scan(&revision)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return domain.Errorf(domain.NotFound, "there is no playbook %s", playbookID)
+			return domain.Missing("playbook", playbookID)
 		case err != nil:
 			return err
 		case revision != expected:
-			return domain.Errorf(domain.Conflict, "playbook %s is not at revision %d any more", playbookID, expected)
+			return domain.Playbook{ID: playbookID, Revision: revision}.NotAt(expected)
 		}
 		insert, err := tx.PrepareContext(ctx, `INSERT INTO enrolments (workspace, `+enrolmentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (workspace, playbook_id, contact) WHERE state IN ('ACTIVE', 'PAUSED') DO NOTHING`)

@@ -50,7 +50,7 @@ func (s *Store) Enrolment(ctx context.Context, workspace domain.Workspace, id st
 	enrolment, err := scanEnrolment(s.db.QueryRowContext(limited,
 		`SELECT `+enrolmentColumns+` FROM enrolments WHERE workspace = ? AND id = ?`, string(workspace), id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.Enrolment{}, domain.Errorf(domain.NotFound, "there is no enrolment %s", id)
+		return domain.Enrolment{}, domain.Missing("enrolment", id)
 	}
 	if err != nil {
 		return domain.Enrolment{}, fmt.Errorf("selecting an enrolment: %w", translate(ctx, err))
@@ -109,7 +109,7 @@ func (s *Store) UpdateEnrolment(ctx context.Context, workspace domain.Workspace,
 	if _, err := s.Enrolment(ctx, workspace, enrolment.ID); err != nil {
 		return err
 	}
-	return domain.Errorf(domain.Conflict, "enrolment %s was moved meanwhile", enrolment.ID)
+	return enrolment.Moved()
 }
 
 func scanEnrolment(row scanner) (domain.Enrolment, error) {

@@ -37,7 +37,7 @@ func (s *Store) Key(ctx context.Context, workspace domain.Workspace, id string) 
 	defer cancel()
 	key, err := scanKey(s.db.QueryRowContext(limited, `SELECT `+keyColumns+` FROM api_keys WHERE workspace = ? AND id = ?`, string(workspace), id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.Key{}, domain.Errorf(domain.NotFound, "there is no key %s", id)
+		return domain.Key{}, domain.Missing("key", id)
 	}
 	if err != nil {
 		return domain.Key{}, fmt.Errorf("selecting a key: %w", translate(ctx, err))
@@ -70,7 +70,7 @@ func (s *Store) RevokeKey(ctx context.Context, workspace domain.Workspace, id st
 		return fmt.Errorf("updating a key: %w", err)
 	}
 	if count == 0 {
-		return domain.Errorf(domain.NotFound, "there is no key %s", id)
+		return domain.Missing("key", id)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (s *Store) Playbook(ctx context.Context, workspace domain.Workspace, id str
 	playbook, err := scanPlaybook(s.db.QueryRowContext(limited,
 		`SELECT `+playbookColumns+` FROM playbooks WHERE workspace = ? AND id = ?`, string(workspace), id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.Playbook{}, domain.Errorf(domain.NotFound, "there is no playbook %s", id)
+		return domain.Playbook{}, domain.Missing("playbook", id)
 	}
 	if err != nil {
 		return domain.Playbook{}, fmt.Errorf("selecting a playbook: %w", translate(ctx, err))
@@ -116,7 +116,7 @@ func (s *Store) Steps(ctx context.Context, workspace domain.Workspace, playbookI
 	err := s.db.QueryRowContext(limited, `SELECT steps FROM playbook_revisions WHERE workspace = ? AND playbook_id = ? AND revision = ?`,
 		string(workspace), playbookID, revision).Scan(&steps)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, domain.Errorf(domain.NotFound, "there is no revision %d of a playbook %s", revision, playbookID)
+		return nil, domain.Errorf(domain.NotFound, "there is no revision %d of a playbook %s", revision, playbookID).With("playbook_id", playbookID)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("selecting steps: %w", translate(ctx, err))
@@ -134,10 +134,11 @@ func (s *Store) changed(ctx context.Context, workspace domain.Workspace, result 
 	if count > 0 {
 		return nil
 	}
-	if _, err := s.Playbook(ctx, workspace, id); err != nil {
+	playbook, err := s.Playbook(ctx, workspace, id)
+	if err != nil {
 		return err
 	}
-	return domain.Errorf(domain.Conflict, "playbook %s is not at revision %d any more", id, revision)
+	return playbook.NotAt(revision)
 }
 
 func scanPlaybook(row scanner) (domain.Playbook, error) {

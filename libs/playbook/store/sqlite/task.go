@@ -229,7 +229,7 @@ func setEnrolmentState(ctx context.Context, tx *sql.Tx, workspace domain.Workspa
 func readTask(ctx context.Context, db querier, workspace domain.Workspace, id string) (taskRow, error) {
 	task, err := scanTask(db.QueryRowContext(ctx, `SELECT `+taskColumns+fromTasks+` AND t.id = ?`, string(workspace), id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return taskRow{}, domain.Errorf(domain.NotFound, "there is no task %s", id)
+		return taskRow{}, domain.Missing("task", id)
 	}
 	return task, err
 }

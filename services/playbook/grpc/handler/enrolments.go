@@ -62,9 +62,9 @@ func resultToProto(result usecase.EnrolmentResult) *playbookv1.EnrolContactsResu
 	case result.Err == nil:
 		message.Enrolment = enrolmentToProto(result.Enrolment)
 	case errors.As(result.Err, &typed):
-		message.Code, message.Message = int32(Code(typed.Kind)), typed.Public()
+		message.Code, message.Reason, message.Message = int32(Code(typed.Kind)), string(typed.Reason()), typed.Public()
 	default:
-		message.Code, message.Message = int32(codes.Internal), internalError
+		message.Code, message.Reason, message.Message = int32(codes.Internal), string(domain.Internal), internalError
 	}
 	return message
 }

@@ -322,8 +322,8 @@ func TestCallerGivesUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(metadata.NewIncomingContext(t.Context(), metadata.Pairs("workspace", "acme")))
 	cancel()
 	_, err := registered.playbooks.GetPlaybook(ctx, &playbookv1.GetPlaybookRequest{Id: missing})
-	if status.Code(err) != codes.Canceled {
-		t.Errorf("got %v, want the code %v", err, codes.Canceled)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v, which the server knows", err, context.Canceled)
 	}
 }
 
@@ -500,7 +500,8 @@ func TestEnrolContacts(t *testing.T) {
 		}
 		for i, result := range answer.GetResults() {
 			if result.GetContact() != test.contacts[i] || codes.Code(result.GetCode()) != test.want[i] ||
-				(result.GetEnrolment() != nil) != (test.want[i] == codes.OK) || (result.GetMessage() == "") != (test.want[i] == codes.OK) {
+				(result.GetEnrolment() != nil) != (test.want[i] == codes.OK) || (result.GetMessage() == "") != (test.want[i] == codes.OK) ||
+				(result.GetReason() == "") != (test.want[i] == codes.OK) {
 				t.Errorf("contact %q: got %v, want %v", test.contacts[i], result, test.want[i])
 			}
 		}

@@ -37,7 +37,8 @@ func workspaceOf(ctx context.Context) (domain.Workspace, error) {
 		return workspace, nil
 	}
 	if secured, ok := caller.AuthInfo.(credentials.TLSInfo); ok && !mayActFor(secured, workspace) {
-		return "", domain.Errorf(domain.Forbidden, "the client's certificate does not name workspace:%s", workspace)
+		return "", domain.Errorf(domain.Forbidden, "the client's certificate does not name workspace:%s", workspace).
+			With("workspace", string(workspace))
 	}
 	return workspace, nil
 }

@@ -46,7 +46,10 @@ func Require(service *usecase.Service, fail func(http.ResponseWriter, *http.Requ
 			}
 			if scope := needed(r.Method); !caller.May(scope) {
 				w.Header().Set("WWW-Authenticate", scheme+` error="insufficient_scope", scope="`+string(scope)+`"`)
-				problem.Status(w, http.StatusForbidden, "the API key lacks the scope "+string(scope))
+				problem.Write(w, problem.Details{
+					Status: http.StatusForbidden, Detail: "the API key lacks the scope " + string(scope),
+					Reason: string(domain.NotAllowed), Metadata: map[string]string{"scope": string(scope)},
+				})
 				return
 			}
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
@@ -57,7 +60,7 @@ func Require(service *usecase.Service, fail func(http.ResponseWriter, *http.Requ
 // refuse sends the one answer to all that is wrong with a key.
 func refuse(w http.ResponseWriter) {
 	w.Header().Set("WWW-Authenticate", scheme)
-	problem.Status(w, http.StatusUnauthorized, "an API key is needed: Authorization: Bearer pb_…")
+	problem.Status(w, http.StatusUnauthorized, string(domain.NotAuthenticated), "an API key is needed: Authorization: Bearer pb_…")
 }
 
 // bearer returns the token in the values of the header Authorization. What is no

@@ -84,6 +84,99 @@ func (e PlaybookState) Valid() bool {
 	}
 }
 
+// Defines values for Reason.
+const (
+	ReasonALREADYEXISTS        Reason = "ALREADY_EXISTS"
+	ReasonANSWERNOTKEPT        Reason = "ANSWER_NOT_KEPT"
+	ReasonCANCELLED            Reason = "CANCELLED"
+	ReasonCHANGEDMEANWHILE     Reason = "CHANGED_MEANWHILE"
+	ReasonCONTACTENROLLED      Reason = "CONTACT_ENROLLED"
+	ReasonDEADLINEEXCEEDED     Reason = "DEADLINE_EXCEEDED"
+	ReasonENROLMENTENDED       Reason = "ENROLMENT_ENDED"
+	ReasonIDEMPOTENCYKEYREUSED Reason = "IDEMPOTENCY_KEY_REUSED"
+	ReasonINTERNAL             Reason = "INTERNAL"
+	ReasonLEASENOTHELD         Reason = "LEASE_NOT_HELD"
+	ReasonNOSUCHOPERATION      Reason = "NO_SUCH_OPERATION"
+	ReasonNOTALLOWED           Reason = "NOT_ALLOWED"
+	ReasonNOTAUTHENTICATED     Reason = "NOT_AUTHENTICATED"
+	ReasonNOTFOUND             Reason = "NOT_FOUND"
+	ReasonNOTJSON              Reason = "NOT_JSON"
+	ReasonOVERLOADED           Reason = "OVERLOADED"
+	ReasonPLAYBOOKARCHIVED     Reason = "PLAYBOOK_ARCHIVED"
+	ReasonPLAYBOOKNOTACTIVE    Reason = "PLAYBOOK_NOT_ACTIVE"
+	ReasonPLAYBOOKNOTDRAFT     Reason = "PLAYBOOK_NOT_DRAFT"
+	ReasonPLAYBOOKWITHOUTSTEPS Reason = "PLAYBOOK_WITHOUT_STEPS"
+	ReasonREQUESTINVALID       Reason = "REQUEST_INVALID"
+	ReasonREQUESTTOOLARGE      Reason = "REQUEST_TOO_LARGE"
+	ReasonREQUESTTOOSLOW       Reason = "REQUEST_TOO_SLOW"
+	ReasonREQUESTUNDERWAY      Reason = "REQUEST_UNDER_WAY"
+	ReasonSTATEFORBIDS         Reason = "STATE_FORBIDS"
+	ReasonSTOPPING             Reason = "STOPPING"
+	ReasonTRYLATER             Reason = "TRY_LATER"
+)
+
+// Valid indicates whether the value is a known member of the Reason enum.
+func (e Reason) Valid() bool {
+	switch e {
+	case ReasonALREADYEXISTS:
+		return true
+	case ReasonANSWERNOTKEPT:
+		return true
+	case ReasonCANCELLED:
+		return true
+	case ReasonCHANGEDMEANWHILE:
+		return true
+	case ReasonCONTACTENROLLED:
+		return true
+	case ReasonDEADLINEEXCEEDED:
+		return true
+	case ReasonENROLMENTENDED:
+		return true
+	case ReasonIDEMPOTENCYKEYREUSED:
+		return true
+	case ReasonINTERNAL:
+		return true
+	case ReasonLEASENOTHELD:
+		return true
+	case ReasonNOSUCHOPERATION:
+		return true
+	case ReasonNOTALLOWED:
+		return true
+	case ReasonNOTAUTHENTICATED:
+		return true
+	case ReasonNOTFOUND:
+		return true
+	case ReasonNOTJSON:
+		return true
+	case ReasonOVERLOADED:
+		return true
+	case ReasonPLAYBOOKARCHIVED:
+		return true
+	case ReasonPLAYBOOKNOTACTIVE:
+		return true
+	case ReasonPLAYBOOKNOTDRAFT:
+		return true
+	case ReasonPLAYBOOKWITHOUTSTEPS:
+		return true
+	case ReasonREQUESTINVALID:
+		return true
+	case ReasonREQUESTTOOLARGE:
+		return true
+	case ReasonREQUESTTOOSLOW:
+		return true
+	case ReasonREQUESTUNDERWAY:
+		return true
+	case ReasonSTATEFORBIDS:
+		return true
+	case ReasonSTOPPING:
+		return true
+	case ReasonTRYLATER:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StepKind.
 const (
 	CALL  StepKind = "CALL"
@@ -198,6 +291,9 @@ type EnrolmentResult struct {
 	// Enrolment One contact's way through one playbook.
 	Enrolment *Enrolment `json:"enrolment,omitempty"`
 
+	// Reason What an error is about, in a word for programs, the same as in gRPC. Words stay; new ones can be added.
+	Reason *Reason `json:"reason,omitempty"`
+
 	// Status The HTTP status that a request for this contact alone would have had.
 	Status int `json:"status"`
 }
@@ -245,6 +341,30 @@ type LeaseRenewal struct {
 
 	// LeaseToken A UUID in its usual lower-case form.
 	LeaseToken Id `json:"lease_token"`
+}
+
+// Metadata What an error is about in particular. New members can be added.
+type Metadata struct {
+	// Contact The contact.
+	Contact *string `json:"contact,omitempty"`
+
+	// EnrolmentId The enrolment.
+	EnrolmentId *string `json:"enrolment_id,omitempty"`
+
+	// PlaybookId The playbook.
+	PlaybookId *string `json:"playbook_id,omitempty"`
+
+	// Revision The present revision of the playbook, in digits.
+	Revision *string `json:"revision,omitempty"`
+
+	// Scope The scope that the API key lacks.
+	Scope *string `json:"scope,omitempty"`
+
+	// State The present state.
+	State *string `json:"state,omitempty"`
+
+	// TaskId The task.
+	TaskId *string `json:"task_id,omitempty"`
 }
 
 // Name One line without control characters, and without white space around it.
@@ -340,10 +460,11 @@ type Problem struct {
 	// Errors The single mistakes of an invalid request.
 	Errors *[]FieldError `json:"errors,omitempty"`
 
-	// Reason What it is about, in a word for programs; absent where the status says all.
-	//
-	// Examples: PLAYBOOK_NOT_ACTIVE
-	Reason *string `json:"reason,omitempty"`
+	// Metadata What an error is about in particular. New members can be added.
+	Metadata *Metadata `json:"metadata,omitempty"`
+
+	// Reason What an error is about, in a word for programs, the same as in gRPC. Words stay; new ones can be added.
+	Reason Reason `json:"reason"`
 
 	// Status The HTTP status.
 	Status int `json:"status"`
@@ -351,6 +472,9 @@ type Problem struct {
 	// Title The status in words.
 	Title string `json:"title"`
 }
+
+// Reason What an error is about, in a word for programs, the same as in gRPC. Words stay; new ones can be added.
+type Reason string
 
 // Step One thing to do for a contact.
 type Step struct {

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -20,6 +21,7 @@ type enrolmentList struct {
 type enrolmentResult struct {
 	Contact   string     `json:"contact"`
 	Status    int        `json:"status"`
+	Reason    string     `json:"reason,omitempty"`
 	Detail    string     `json:"detail,omitempty"`
 	Enrolment *enrolment `json:"enrolment,omitempty"`
 }
@@ -65,22 +67,20 @@ func (h *handler) enrolContacts(w http.ResponseWriter, r *http.Request) {
 	h.report(r, found[len(found)-1].Err)
 	answer := enrolmentResults{Results: make([]enrolmentResult, len(found))}
 	for i, result := range found {
-		answer.Results[i] = fromResult(result)
+		answer.Results[i] = fromResult(r.Context(), result)
 	}
 	write(w, http.StatusOK, answer)
 }
 
-func fromResult(result usecase.EnrolmentResult) enrolmentResult {
-	answer := enrolmentResult{Contact: result.Contact}
-	var typed *domain.Error
-	switch {
-	case result.Err == nil:
+func fromResult(ctx context.Context, result usecase.EnrolmentResult) enrolmentResult {
+	if result.Err == nil {
 		stored := fromEnrolment(result.Enrolment)
-		answer.Status, answer.Enrolment = http.StatusCreated, &stored
-	case errors.As(result.Err, &typed):
-		answer.Status, answer.Detail = Status(typed.Kind), typed.Public()
-	default:
-		answer.Status, answer.Detail = http.StatusInternalServerError, internalError
+		return enrolmentResult{Contact: result.Contact, Status: http.StatusCreated, Enrolment: &stored}
 	}
-	return answer
+	details := problemOf(ctx, result.Err)
+	var typed *domain.Error
+	if errors.As(result.Err, &typed) {
+		details.Detail = typed.Public() // there is no room for a list of mistakes
+	}
+	return enrolmentResult{Contact: result.Contact, Status: details.Status, Reason: details.Reason, Detail: details.Detail}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
+	"github.com/soketsugo/soketsugo/libs/runtime/reason"
 )
 
 // internalError tells the caller nothing; the log has the cause.
@@ -37,33 +38,46 @@ func Status(kind domain.Kind) int {
 	}
 }
 
+// statusClientClosedRequest is what proxies call it that nobody reads the answer.
+const statusClientClosedRequest = 499
+
+// problemOf returns what the caller of a request learns of an error.
+func problemOf(ctx context.Context, err error) problem.Details {
+	var typed *domain.Error
+	switch {
+	case errors.As(err, &typed):
+		details := problem.Details{
+			Status: Status(typed.Kind), Reason: string(typed.Reason()), Detail: typed.Message, Metadata: typed.Metadata,
+		}
+		for _, violation := range typed.Violations {
+			details.Errors = append(details.Errors, problem.FieldError{Field: violation.Field, Detail: violation.Description})
+		}
+		return details
+	case errors.Is(ctx.Err(), context.Canceled):
+		return problem.Details{Status: statusClientClosedRequest, Reason: reason.Cancelled, Detail: "the request was cancelled"}
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return problem.Details{Status: http.StatusServiceUnavailable, Reason: reason.DeadlineExceeded, Detail: "there was not enough time for the request"}
+	default:
+		return problem.Details{Status: http.StatusInternalServerError, Reason: reason.Internal, Detail: internalError}
+	}
+}
+
 // fail sends the answer for an error of a use case. Causes go to the log and
 // never to the caller.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var typed *domain.Error
-	if !errors.As(err, &typed) {
-		if errors.Is(r.Context().Err(), context.Canceled) {
-			// The client went away: nobody reads the answer, and nothing is wrong
-			// here. 499 is what proxies call it.
-			const clientClosedRequest = 499
-			w.WriteHeader(clientClosedRequest)
-			return
-		}
-		h.report(r, err)
-		problem.Write(w, problem.Details{Status: http.StatusInternalServerError, Detail: internalError, Reason: string(domain.Internal)})
+	details := problemOf(r.Context(), err)
+	if details.Status == statusClientClosedRequest {
+		// The client went away, and nothing is wrong here.
+		w.WriteHeader(details.Status)
 		return
 	}
 	h.report(r, err)
-	if typed.Kind == domain.Unavailable {
+	if domain.KindOf(err) == domain.Unavailable {
 		w.Header().Set("Retry-After", "1")
 	}
-	details := problem.Details{Status: Status(typed.Kind), Detail: typed.Message, Reason: string(typed.Reason())}
-	if typed.Kind == domain.Conflict && r.Header.Get("If-Match") != "" {
+	if domain.KindOf(err) == domain.Conflict && r.Header.Get("If-Match") != "" {
 		// The condition that the caller has set does not hold.
 		details.Status = http.StatusPreconditionFailed
-	}
-	for _, violation := range typed.Violations {
-		details.Errors = append(details.Errors, problem.FieldError{Field: violation.Field, Detail: violation.Description})
 	}
 	problem.Write(w, details)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 
+	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 	"github.com/soketsugo/soketsugo/libs/runtime/problem"
 )
@@ -59,7 +60,7 @@ func (r *recorder) final() *usecase.Answer {
 	case r.body.Len() > maxBody:
 		// It must not be done again all the same.
 		instead := &recorder{header: http.Header{}}
-		problem.Status(instead, http.StatusConflict, "the request was done, but its answer was too large to be kept")
+		problem.Status(instead, http.StatusConflict, string(domain.AnswerNotKept), "the request was done, but its answer was too large to be kept")
 		return instead.final()
 	}
 	answer := &usecase.Answer{Status: r.status, Header: map[string]string{}, Body: r.body.Bytes()}

@@ -55,7 +55,7 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	key, ok := parseKey(values)
 	if !ok {
-		problem.Status(w, http.StatusBadRequest, "the Idempotency-Key must be one string of 1 to 255 printable characters")
+		m.fail(w, r, domain.InvalidField(Header, "must be one string of 1 to 255 printable characters"))
 		return
 	}
 	body, err := io.ReadAll(r.Body)
@@ -74,7 +74,7 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case domain.KindOf(err) == domain.Conflict:
 		// Not fail: for it, a conflict may be one with If-Match.
 		w.Header().Set("Retry-After", retryAfter)
-		problem.Status(w, http.StatusConflict, "a request with this Idempotency-Key is being done")
+		problem.Status(w, http.StatusConflict, string(domain.RequestUnderWay), "a request with this Idempotency-Key is being done")
 	case err != nil:
 		m.fail(w, r, err)
 	case earlier != nil:

@@ -69,7 +69,7 @@ func newAPI(t *testing.T, handle http.HandlerFunc, store func(usecase.Store) use
 
 // fail answers errors as the API does.
 func fail(w http.ResponseWriter, _ *http.Request, err error) {
-	problem.Status(w, handler.Status(domain.KindOf(err)), err.Error())
+	problem.Status(w, handler.Status(domain.KindOf(err)), string(domain.KindOf(err).Reason()), err.Error())
 }
 
 // request is one to an api.

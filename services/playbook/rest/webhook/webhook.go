@@ -49,7 +49,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	signed := provider.verify(signature, body.Bytes())
 	if !known || !readable || !signed || !signature.fresh(h.service.Now()) {
 		w.Header().Set("WWW-Authenticate", `HMAC-SHA256`)
-		problem.Status(w, http.StatusUnauthorized, "the provider is not known, or the signature is not valid or too old")
+		problem.Status(w, http.StatusUnauthorized, string(domain.NotAuthenticated), "the provider is not known, or the signature is not valid or too old")
 		return
 	}
 	event := domain.Event{Provider: name}
