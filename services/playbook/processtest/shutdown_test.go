@@ -3,8 +3,10 @@ package processtest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
 	"github.com/soketsugo/soketsugo/services/playbook/rest/keytest"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -143,6 +146,138 @@ func TestSIGTERMWithClientThatIsGone(t *testing.T) {
 		t.Errorf("the drain cut %d requests of a client that had none", cut)
 	}
 	t.Logf("gone after %s", took.Round(time.Millisecond))
+}
+
+// A stream that enrols contacts when its server stops has a result for every contact
+// that was stored, and none of the others: whoever goes on elsewhere with what has no
+// result gets all of them enrolled once.
+func TestSIGTERMWithStreamOfContacts(t *testing.T) {
+	t.Parallel()
+	databaseURL := migrated(t)
+	slow, relayed, err := relay.Postgres(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(slow.Close)
+	leaving, _ := start(t, grpcProcess, map[string]string{"DATABASE_URL": relayed})
+	staying, _ := start(t, grpcProcess, map[string]string{"DATABASE_URL": databaseURL})
+	if err := leaving.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := staying.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	playbooks := playbookv1.NewPlaybookServiceClient(dial(t, staying.Addr("grpc")))
+	created, err := playbooks.CreatePlaybook(soon(t), &playbookv1.CreatePlaybookRequest{
+		Name: "n", Steps: []*playbookv1.Step{{Kind: playbookv1.StepKind_STEP_KIND_CALL, Title: "c"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	playbook := created.GetPlaybook().GetId()
+	if _, err := playbooks.ActivatePlaybook(soon(t), &playbookv1.ActivatePlaybookRequest{Id: playbook}); err != nil {
+		t.Fatal(err)
+	}
+
+	slow.Delay(20 * time.Millisecond) // so that SIGTERM comes in the middle of a request
+	ctx := metadata.AppendToOutgoingContext(soon(t), "workspace", "default")
+	stream, err := playbookv1.NewEnrolmentServiceClient(dial(t, leaving.Addr("grpc"))).EnrolContacts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inRequest, requests = 25, 400 // what a stream takes
+	sent := make(chan []string, 1)
+	go func() {
+		var contacts []string
+		for n := range requests {
+			some := make([]string, inRequest)
+			for i := range some {
+				some[i] = fmt.Sprintf("crm:%d", n*inRequest+i)
+			}
+			contacts = append(contacts, some...)
+			if stream.Send(&playbookv1.EnrolContactsRequest{PlaybookId: playbook, Contacts: some}) != nil {
+				break // Recv says why
+			}
+		}
+		sent <- contacts
+	}()
+	enrolled := map[string]bool{}
+	for {
+		var answer *playbookv1.EnrolContactsResponse
+		if answer, err = stream.Recv(); err != nil {
+			break
+		}
+		for _, result := range answer.GetResults() {
+			if result.GetCode() != 0 || enrolled[result.GetContact()] {
+				t.Errorf("got %v, want each contact enrolled once", result)
+			}
+			enrolled[result.GetContact()] = true
+		}
+		if len(enrolled) == 3*inRequest {
+			leaving.Signal(syscall.SIGTERM)
+		}
+	}
+	if got := refusalOf(err); got.Code != codes.Unavailable || got.Reason != "STOPPING" {
+		t.Errorf("the stream ended with %v, want UNAVAILABLE and STOPPING", err)
+	}
+	finish(t, leaving, 0)
+	contacts := <-sent
+	if len(enrolled) < 3*inRequest || len(enrolled) == len(contacts) {
+		t.Fatalf("%d of %d contacts have a result: the stream did not end in between", len(enrolled), len(contacts))
+	}
+	stored := contactsIn(t, databaseURL)
+	for _, contact := range stored {
+		if !enrolled[contact] {
+			t.Errorf("%s is stored, and the caller was not told", contact)
+		}
+	}
+	if len(stored) != len(enrolled) {
+		t.Errorf("%d contacts are stored, and %d have a result", len(stored), len(enrolled))
+	}
+	t.Logf("%d of %d contacts had a result when the server stopped", len(enrolled), len(contacts))
+
+	// The caller goes on, with everything that it has no result for.
+	again, err := playbookv1.NewEnrolmentServiceClient(dial(t, staying.Addr("grpc"))).EnrolContacts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := slices.DeleteFunc(slices.Clone(contacts), func(contact string) bool { return enrolled[contact] })
+	for some := range slices.Chunk(left, 500) {
+		if err := again.Send(&playbookv1.EnrolContactsRequest{PlaybookId: playbook, Contacts: some}); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := again.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, result := range answer.GetResults() {
+			if result.GetCode() != 0 {
+				t.Errorf("the second time: %v", result)
+			}
+		}
+	}
+	if stored := contactsIn(t, databaseURL); len(stored) != len(contacts) {
+		t.Errorf("%d contacts are stored in the end, want %d", len(stored), len(contacts))
+	}
+}
+
+// contactsIn returns the contacts that are enrolled.
+func contactsIn(t *testing.T, databaseURL string) []string {
+	t.Helper()
+	conn, err := pgconn.Connect(soon(t), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	results, err := conn.Exec(soon(t), `SELECT contact FROM enrolments`).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var contacts []string
+	for _, row := range results[0].Rows {
+		contacts = append(contacts, string(row[0]))
+	}
+	return contacts
 }
 
 // silent is the address of a server that accepts connections and says nothing.

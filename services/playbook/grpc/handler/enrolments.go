@@ -17,14 +17,18 @@ import (
 // more might be larger than what clients take.
 const maxContacts = 1000
 
-// EnrolContacts answers each request with what became of its contacts.
+// EnrolContacts answers each request with what became of its contacts. A request that
+// was begun is done to its end, whether the caller gives up or the server stops:
+// where one has an answer nobody need ask what became of it, and where the next has
+// none nothing was done.
 func (e *enrolments) EnrolContacts(stream grpc.BidiStreamingServer[playbookv1.EnrolContactsRequest, playbookv1.EnrolContactsResponse]) error {
 	ctx := stream.Context()
 	workspace, err := workspaceOf(ctx)
 	if err != nil {
 		return toStatus(ctx, e.log, err)
 	}
-	for left := usecase.MaxContacts; ; {
+	begun := context.WithoutCancel(ctx)
+	for left := usecase.MaxContacts; ctx.Err() == nil; {
 		request, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -37,13 +41,13 @@ func (e *enrolments) EnrolContacts(stream grpc.BidiStreamingServer[playbookv1.En
 			return toStatus(ctx, e.log, domain.InvalidField("contacts",
 				fmt.Sprintf("must have at most %d items, and at most %d in all requests together", maxContacts, usecase.MaxContacts)))
 		}
-		results, err := e.service.EnrolContacts(ctx, workspace, request.GetPlaybookId(), contacts)
+		results, err := e.service.EnrolContacts(begun, workspace, request.GetPlaybookId(), contacts)
 		if err != nil {
-			return toStatus(ctx, e.log, err)
+			return toStatus(begun, e.log, err)
 		}
 		if last := results[len(results)-1].Err; last != nil {
 			// What stopped it halfway is in the last result; it belongs into the log.
-			_ = toStatus(ctx, e.log, last)
+			_ = toStatus(begun, e.log, last)
 		}
 		response := &playbookv1.EnrolContactsResponse{}
 		for _, result := range results {
@@ -53,6 +57,7 @@ func (e *enrolments) EnrolContacts(stream grpc.BidiStreamingServer[playbookv1.En
 			return err
 		}
 	}
+	return ctx.Err()
 }
 
 func resultToProto(result usecase.EnrolmentResult) *playbookv1.EnrolContactsResult {
