@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -78,18 +79,23 @@ func runStack(signals <-chan os.Signal, o options, out *console.Console) (err er
 		<-signals
 		os.Exit(exitInterrupted)
 	}()
+	var webhookSecret, webhookSecrets string
+	if o.smoke {
+		webhookSecret = rand.Text()
+		webhookSecrets = smoke.WebhookSecrets(webhookSecret)
+	}
 	s, err := stack.Start(ctx, stack.Options{
 		MigrateBinary: o.migrateBinary, GRPCBinary: o.grpcBinary, RESTBinary: o.restBinary,
 		DatabaseURL: databaseURL,
 		GRPCAddr:    o.grpcAddr, GRPCAdminAddr: o.grpcAdminAddr,
-		HTTPAddr: o.httpAddr, HTTPAdminAddr: o.httpAdminAddr,
+		HTTPAddr: o.httpAddr, HTTPAdminAddr: o.httpAdminAddr, WebhookSecrets: webhookSecrets,
 		Log: out.Log, Say: out.Say,
 	})
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
 	}
 	if o.smoke {
-		return runSmoke(ctx, s, out)
+		return runSmoke(ctx, s, webhookSecret, out)
 	}
 	if err := greet(ctx, s, out); err != nil {
 		return errors.Join(err, s.Stop())
@@ -125,8 +131,8 @@ func greet(ctx context.Context, s *stack.Stack, out *console.Console) error {
 	return nil
 }
 
-func runSmoke(ctx context.Context, s *stack.Stack, out *console.Console) error {
-	err := smoke.Run(ctx, s.GRPCAddr(), s.HTTPAddr(), out.Say)
+func runSmoke(ctx context.Context, s *stack.Stack, webhookSecret string, out *console.Console) error {
+	err := smoke.Run(ctx, s.GRPCAddr(), s.HTTPAddr(), webhookSecret, out.Say)
 	begin := time.Now()
 	if stopErr := s.Stop(); err == nil && stopErr != nil {
 		err = fmt.Errorf("stopping: %w", stopErr)

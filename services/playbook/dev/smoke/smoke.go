@@ -29,8 +29,8 @@ const (
 
 // Run runs the scenario against the servers at the addresses and calls say with
 // each step that passed and the time it took. It returns the error of the first
-// step that did not.
-func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string, args ...any)) error {
+// step that did not. REST must have WebhookSecrets of the secret.
+func Run(ctx context.Context, grpcAddr, httpAddr, webhookSecret string, say func(format string, args ...any)) error {
 	conn, err := grpc.NewClient(grpcAddr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return fmt.Errorf("connecting to %s: %w", grpcAddr, err)
@@ -41,7 +41,7 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 		playbooks:  playbookv1.NewPlaybookServiceClient(conn),
 		enrolments: playbookv1.NewEnrolmentServiceClient(conn),
 		tasks:      playbookv1.NewTaskServiceClient(conn),
-		base:       "http://" + httpAddr + "/v1",
+		base:       "http://" + httpAddr + "/v1", webhookSecret: webhookSecret,
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, "workspace", workspace)
 	for _, step := range []struct {
@@ -63,6 +63,7 @@ func Run(ctx context.Context, grpcAddr, httpAddr string, say func(format string,
 		{"rename a playbook through gRPC; REST refuses a change to the old one", s.rename},
 		{"list page by page: both give the same order", s.list},
 		{"walk a contact through a whole playbook, task by task, in turn through REST and gRPC", s.walk},
+		{"a provider tells REST twice, signed, that a contact has unsubscribed: gRPC sees it done once", s.hear},
 		{"a bad request is refused by both with the field's name", s.refuse},
 		{"repeat a request with its Idempotency-Key: REST does it once", s.repeat},
 		{"revoke the API key: REST refuses it at once", s.revokeKey},
@@ -85,6 +86,8 @@ type scenario struct {
 	enrolments playbookv1.EnrolmentServiceClient
 	tasks      playbookv1.TaskServiceClient
 	base       string
+	// webhookSecret is that of provider.
+	webhookSecret string
 	// key is the ID of the API key that REST gets, and token what it gets.
 	key, token string
 	// first was made through REST, second through gRPC.
@@ -122,7 +125,20 @@ func (s *scenario) request(ctx context.Context, method, path, body string) (*htt
 	return request, nil
 }
 
+// do sends a request and reads the answer, which must have a status.
 func do(request *http.Request, want int) (object, error) {
+	data, err := send(request, want)
+	if err != nil {
+		return nil, err
+	}
+	var answer object
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return nil, fmt.Errorf("%s %s answered something that is not JSON: %w", request.Method, request.URL.Path, err)
+	}
+	return answer, nil
+}
+
+func send(request *http.Request, want int) ([]byte, error) {
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("sending the request: %w", err)
@@ -135,11 +151,7 @@ func do(request *http.Request, want int) (object, error) {
 	if response.StatusCode != want {
 		return nil, fmt.Errorf("%s %s answered %s, want %d: %s", request.Method, request.URL.Path, response.Status, want, data)
 	}
-	var answer object
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return nil, fmt.Errorf("%s %s answered something that is not JSON: %w", request.Method, request.URL.Path, err)
-	}
-	return answer, nil
+	return data, nil
 }
 
 func wantCode(err error, want codes.Code) error {

@@ -25,7 +25,7 @@ func stopTimeout() time.Duration {
 	return defaults.GracePeriod()
 }
 
-// Options say what to start. Every field is needed.
+// Options say what to start. Every field is needed, but for WebhookSecrets.
 type Options struct {
 	// MigrateBinary, GRPCBinary and RESTBinary are paths.
 	MigrateBinary, GRPCBinary, RESTBinary string
@@ -33,6 +33,8 @@ type Options struct {
 	DatabaseURL string
 	// The addresses to listen on; port 0 takes a free one.
 	GRPCAddr, GRPCAdminAddr, HTTPAddr, HTTPAdminAddr string
+	// WebhookSecrets is what rest gets; where it is empty, what there is already.
+	WebhookSecrets string
 	// Log is called with each line of each process, possibly at the same time.
 	Log func(name string, line child.Line)
 	// Say is called with each line of progress.
@@ -72,9 +74,11 @@ func Start(ctx context.Context, options Options) (*Stack, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if s.rest, err = run(options, "rest", options.RESTBinary, map[string]string{
-		"HTTP_ADDR": options.HTTPAddr, "ADMIN_ADDR": options.HTTPAdminAddr,
-	}); err != nil {
+	settings := map[string]string{"HTTP_ADDR": options.HTTPAddr, "ADMIN_ADDR": options.HTTPAdminAddr}
+	if options.WebhookSecrets != "" {
+		settings["WEBHOOK_SECRETS"] = options.WebhookSecrets
+	}
+	if s.rest, err = run(options, "rest", options.RESTBinary, settings); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	if err := s.waitReady(ctx, options, begin); err != nil {
