@@ -26,7 +26,7 @@ func TestTaskModel(t *testing.T) {
 // Workers complete each task once, whatever becomes of some of them.
 func TestWorkers(t *testing.T) {
 	long.Test(t)
-	storetest.Workers(t, open(t, cluster.Database(t)))
+	storetest.Workers(t, open(t, cluster.Database(t)), storetest.ManyTasks)
 }
 
 // Watchers are told of tasks.

@@ -16,7 +16,7 @@ func TestTaskModel(t *testing.T) {
 // Workers complete each task once, whatever becomes of some of them.
 func TestWorkers(t *testing.T) {
 	long.Test(t)
-	storetest.Workers(t, open(t))
+	storetest.Workers(t, open(t), storetest.ManyTasks)
 }
 
 // Watchers look for tasks.

@@ -268,18 +268,21 @@ func (m *model) check(l *life) {
 	l.enrolment.DueAt = got.DueAt
 }
 
-// Workers lets workers claim and complete many due tasks, while some of them die
+// ManyTasks is how many tasks it takes to keep workers busy for a while.
+const ManyTasks = 10_000
+
+// Workers lets workers claim and complete so many due tasks, while some of them die
 // with tasks in their hands, and others come back when their leases have run out.
 // It takes a while.
-func Workers(t *testing.T, store Store) {
+func Workers(t *testing.T, store Store, count int) {
 	const (
-		count   = 10_000
 		workers = 32
 		batch   = 25
 		lease   = 4 * time.Second
-		// Of so many claims one is the last that a worker makes.
-		deaths = 12
 	)
+	// Of so many claims one is the last that a worker makes: enough of them are where
+	// there are few.
+	deaths := max(3, 12*count/ManyTasks)
 	playbook := createActive(t, store, 1)
 	enrolments := make([]domain.Enrolment, count)
 	for n := range enrolments {
