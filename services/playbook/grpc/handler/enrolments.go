@@ -20,7 +20,7 @@ const maxContacts = 1000
 // EnrolContacts answers each request with what became of its contacts. A request that
 // was begun is done to its end, whether the caller gives up or the server stops:
 // where one has an answer nobody need ask what became of it, and where the next has
-// none nothing was done.
+// none nothing was done. Only the caller's deadline ends one halfway.
 func (e *enrolments) EnrolContacts(stream grpc.BidiStreamingServer[playbookv1.EnrolContactsRequest, playbookv1.EnrolContactsResponse]) error {
 	ctx := stream.Context()
 	workspace, err := workspaceOf(ctx)
@@ -28,6 +28,11 @@ func (e *enrolments) EnrolContacts(stream grpc.BidiStreamingServer[playbookv1.En
 		return toStatus(ctx, e.log, err)
 	}
 	begun := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		begun, cancel = context.WithDeadline(begun, deadline)
+		defer cancel()
+	}
 	for left := usecase.MaxContacts; ctx.Err() == nil; {
 		request, err := stream.Recv()
 		if errors.Is(err, io.EOF) {

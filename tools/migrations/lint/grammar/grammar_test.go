@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/tools/migrations/lint/grammar"
 )
 
@@ -98,7 +97,6 @@ func TestNodes(t *testing.T) {
 // What is too deep for the parser is an error before it is parsed, and the parser
 // goes on with what is behind it. What is at the bound is parsed.
 func TestTooDeep(t *testing.T) {
-	long.Test(t)
 	for _, test := range []struct {
 		name, begin, again, middle, end string
 		least                           int
