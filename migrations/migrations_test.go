@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/tools/migrations/lint"
 	"github.com/soketsugo/soketsugo/tools/migrations/released"
 )
@@ -30,6 +31,7 @@ func TestReleased(t *testing.T) {
 
 // Nothing in a migration makes servers wait or fail, as far as can be seen in it.
 func TestLint(t *testing.T) {
+	long.Test(t)
 	for _, folder := range folders(t) {
 		if folder.Dialect != "postgres" {
 			continue

@@ -89,6 +89,7 @@ func TestUp(t *testing.T) {
 // A runner that has applied something tells those who wait for it, so that they
 // need not look all the time. One that found nothing to do has held up nobody.
 func TestTellsWaiters(t *testing.T) {
+	long.Test(t)
 	databaseURL := cluster.Database(t)
 	waiter := open(t, databaseURL).Session()
 	t.Cleanup(func() { waiter.Close() })

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
 	playbookv1 "github.com/soketsugo/soketsugo/libs/playbook/api/v1"
+	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/relay"
 	"github.com/soketsugo/soketsugo/services/playbook/rest/keytest"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -280,6 +281,7 @@ func TestSameErrors(t *testing.T) {
 // What the servers say of themselves has the same reasons too: when there is no room
 // for a request, and when it takes too long.
 func TestSameErrorsOfServers(t *testing.T) {
+	long.Test(t)
 	t.Parallel()
 	full, late := map[string]refusal{}, map[string]refusal{}
 	for _, p := range []process{restProcess, grpcProcess} {

@@ -73,6 +73,7 @@ func drained(t *testing.T, log *output) (waited, finished, cut int) {
 // A call that never ends is cut off at the deadline: the caller learns it, the
 // log counts it, and the exit code is 3.
 func TestSIGTERMWithCallThatNeverEnds(t *testing.T) {
+	long.Test(t)
 	t.Parallel()
 	databaseURL := migrated(t)
 	c, log := start(t, grpcProcess, map[string]string{"DATABASE_URL": databaseURL, "SHUTDOWN_TIMEOUT": "1s"})
@@ -102,6 +103,7 @@ func TestSIGTERMWithCallThatNeverEnds(t *testing.T) {
 
 // A call in flight at SIGTERM that ends gets its answer, and the log counts it.
 func TestSIGTERMWithCallThatEnds(t *testing.T) {
+	long.Test(t)
 	t.Parallel()
 	databaseURL := migrated(t)
 	slow, relayed, err := relay.Postgres(databaseURL)
@@ -133,6 +135,7 @@ func TestSIGTERMWithCallThatEnds(t *testing.T) {
 // A client that has nothing in flight loses nothing: one that does not even
 // answer, because its machine is gone, is no reason for an exit code.
 func TestSIGTERMWithClientThatIsGone(t *testing.T) {
+	long.Test(t)
 	t.Parallel()
 	c, log := start(t, grpcProcess, map[string]string{"DATABASE_URL": migrated(t), "SHUTDOWN_TIMEOUT": "1s"})
 	if err := c.Ready(soon(t)); err != nil {
@@ -152,6 +155,7 @@ func TestSIGTERMWithClientThatIsGone(t *testing.T) {
 // that was stored, and none of the others: whoever goes on elsewhere with what has no
 // result gets all of them enrolled once.
 func TestSIGTERMWithStreamOfContacts(t *testing.T) {
+	long.Test(t)
 	t.Parallel()
 	databaseURL := migrated(t)
 	slow, relayed, err := relay.Postgres(databaseURL)
@@ -363,6 +367,7 @@ func TestSIGTERMWhileDatabaseIsGone(t *testing.T) {
 // A request that waits for a database that hangs is cut off like any other, and
 // the pool that it holds a connection of cannot keep the process.
 func TestSIGTERMWithRequestOfDatabaseThatHangs(t *testing.T) {
+	long.Test(t)
 	t.Parallel()
 	r, relayed, err := relay.Postgres(migrated(t))
 	if err != nil {

@@ -325,6 +325,7 @@ func TestPingBusy(t *testing.T) {
 
 // Closing waits a moment for what is in use, and no longer.
 func TestClose(t *testing.T) {
+	long.Test(t)
 	for _, test := range []struct {
 		seconds string
 		least   time.Duration
