@@ -2,8 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"io/fs"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,44 +13,24 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
-	"github.com/soketsugo/soketsugo/libs/migration"
-	"github.com/soketsugo/soketsugo/libs/migration/database"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres/databasetest"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/storetest"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
-	migrations "github.com/soketsugo/soketsugo/migrations/playbook/postgres"
 )
 
-var cluster = postgrestest.Cluster{Prepare: migrate}
+var cluster = postgrestest.Cluster{Prepare: databasetest.Prepare}
 
 func TestMain(m *testing.M) { os.Exit(cluster.Run(m)) }
-
-func migrate(ctx context.Context, databaseURL string) error {
-	db, err := database.Open(databaseURL)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	migrator, err := migration.New(db, map[database.Dialect]fs.FS{database.PostgreSQL: migrations.Files},
-		migration.Config{DatabaseWait: time.Minute, LockWait: time.Minute}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	if _, err = migrator.Up(ctx, migration.Newest); err != nil {
-		return err
-	}
-	_, err = db.ExecContext(ctx, makeRoles)
-	return err
-}
 
 // The store does what every store must do, as a role for which the policies hold.
 func TestConformance(t *testing.T) {
 	long.Test(t)
 	storetest.Run(t, func(t *testing.T) storetest.Store {
 		t.Helper()
-		return open(t, as(t, cluster.Database(t), "playbook_server"))
+		return open(t, databasetest.As(t, cluster.Database(t), databasetest.Server))
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres/databasetest"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/storetest"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 )
@@ -20,7 +21,7 @@ func firstTask(enrolment domain.Enrolment, playbook domain.Playbook) domain.Task
 // policies hold.
 func TestTaskModel(t *testing.T) {
 	long.Test(t)
-	storetest.TaskModel(t, open(t, as(t, cluster.Database(t), "playbook_server")))
+	storetest.TaskModel(t, open(t, databasetest.As(t, cluster.Database(t), databasetest.Server)))
 }
 
 // Workers complete each task once, whatever becomes of some of them.

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -13,37 +12,16 @@ import (
 	"github.com/soketsugo/soketsugo/libs/pgsql"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres/databasetest"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/storetest"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 )
-
-// makeRoles makes the roles that the tests below connect as, neither of which is a
-// superuser or has BYPASSRLS: one that may use the tables, as servers do, and one
-// that owns them.
-const makeRoles = `
-	CREATE ROLE playbook_server LOGIN;
-	GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO playbook_server;
-	CREATE ROLE playbook_owner LOGIN;
-	GRANT CREATE ON SCHEMA public TO playbook_owner`
-
-// as returns the URL of a database for another role.
-func as(t *testing.T, databaseURL, role string) string {
-	t.Helper()
-	parsed, err := url.Parse(databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := parsed.Query()
-	query.Set("user", role)
-	parsed.RawQuery = query.Encode()
-	return parsed.String()
-}
 
 // A crowd is no problem.
 func TestCrowd(t *testing.T) {
 	storetest.Crowd(t, func(t *testing.T) storetest.Store {
 		t.Helper()
-		return open(t, as(t, cluster.Database(t), "playbook_server"))
+		return open(t, databasetest.As(t, cluster.Database(t), databasetest.Server))
 	})
 }
 
@@ -105,11 +83,11 @@ func TestPolicies(t *testing.T) {
 	admin := connect(t, databaseURL)
 	all := tables(t, admin)
 	for _, table := range all {
-		run(t, admin, "ALTER TABLE "+table+" OWNER TO playbook_owner")
+		run(t, admin, "ALTER TABLE "+table+" OWNER TO "+databasetest.Owner)
 	}
-	for _, role := range []string{"playbook_server", "playbook_owner"} {
+	for _, role := range []string{databasetest.Server, databasetest.Owner} {
 		t.Run(role, func(t *testing.T) {
-			conn := connect(t, as(t, databaseURL, role))
+			conn := connect(t, databasetest.As(t, databaseURL, role))
 			count := func(table, setting string) string {
 				t.Helper()
 				run(t, conn, "BEGIN; SELECT set_config('playbook.workspace', '"+setting+"', true)")
@@ -169,7 +147,7 @@ func TestPolicies(t *testing.T) {
 // would still see no other.
 func TestPolicyWithoutWhere(t *testing.T) {
 	databaseURL := cluster.Database(t)
-	store := open(t, as(t, databaseURL, "playbook_server"))
+	store := open(t, databasetest.As(t, databaseURL, databasetest.Server))
 	createActive(t, store)
 	for _, test := range []struct {
 		ctx  context.Context

@@ -5,47 +5,26 @@
 package storetest_test
 
 import (
-	"context"
-	"io/fs"
-	"log/slog"
 	"os"
 	"testing"
-	"time"
 
-	"github.com/soketsugo/soketsugo/libs/migration"
-	"github.com/soketsugo/soketsugo/libs/migration/database"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres/databasetest"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/sqlite"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/storetest"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 	"github.com/soketsugo/soketsugo/libs/testing/sqlitetest"
-	forPostgres "github.com/soketsugo/soketsugo/migrations/playbook/postgres"
-	forSQLite "github.com/soketsugo/soketsugo/migrations/playbook/sqlite"
+	migrations "github.com/soketsugo/soketsugo/migrations/playbook/sqlite"
 )
 
-var cluster = postgrestest.Cluster{Prepare: migrate}
+var cluster = postgrestest.Cluster{Prepare: databasetest.Prepare}
 
 func TestMain(m *testing.M) { os.Exit(cluster.Run(m)) }
 
-func migrate(ctx context.Context, databaseURL string) error {
-	db, err := database.Open(databaseURL)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	migrator, err := migration.New(db, map[database.Dialect]fs.FS{database.PostgreSQL: forPostgres.Files},
-		migration.Config{DatabaseWait: time.Minute, LockWait: time.Minute}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	_, err = migrator.Up(ctx, migration.Newest)
-	return err
-}
-
 func openPostgres(t *testing.T) storetest.Store {
 	t.Helper()
-	store, err := postgres.Open(cluster.Database(t))
+	store, err := postgres.Open(databasetest.As(t, cluster.Database(t), databasetest.Server))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +34,7 @@ func openPostgres(t *testing.T) storetest.Store {
 
 func openSQLite(t *testing.T) storetest.Store {
 	t.Helper()
-	store, err := sqlite.Open(sqlitetest.Migrated(t, forSQLite.Files))
+	store, err := sqlite.Open(sqlitetest.Migrated(t, migrations.Files))
 	if err != nil {
 		t.Fatal(err)
 	}
