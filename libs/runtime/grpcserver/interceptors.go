@@ -2,16 +2,13 @@ package grpcserver
 
 import (
 	"context"
-	"errors"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 )
 
@@ -69,62 +66,6 @@ func (s *Server) unary(ctx context.Context, message any, info *grpc.UnaryServerI
 		request.End(result(err))
 	}()
 	return next(ctx, message)
-}
-
-// serverStream is a stream whose context carries its request and ends when the
-// process wants it to.
-type serverStream struct {
-	grpc.ServerStream
-	ctx context.Context
-}
-
-// Context returns the stream's context.
-func (s *serverStream) Context() context.Context { return s.ctx }
-
-// stream runs the handler beside itself, so that it can end a stream whose
-// handler does not listen: one that waits in Recv, say. grpc-go then fails
-// whatever the handler does next.
-func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	if isProbe(info.FullMethod) {
-		return next(service, stream)
-	}
-	ctx, request := s.begin(stream.Context(), info.FullMethod, 0)
-	if request == nil {
-		return errOverload
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer func() {
-		cancel(nil)
-		if err = toStatus(ctx, s.log, err); err != nil {
-			stream.SetTrailer(metadata.Pairs(requestIDKey, request.ID))
-		}
-		request.End(result(err))
-	}()
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		defer func() {
-			s.recovered(ctx, info.FullMethod, recover(), &err)
-			done <- err
-		}()
-		err = next(service, &serverStream{ServerStream: stream, ctx: ctx})
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-request.Leaving():
-	}
-	cancel(errLeaving)
-	select {
-	case err := <-done:
-		if errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled {
-			// What ended is not the caller's patience but ours.
-			return errLeaving
-		}
-		return err
-	case <-time.After(max(s.tracker.Spread(), leaveTime)):
-		return errLeaving
-	}
 }
 
 // recovered turns a panic into INTERNAL. The caller learns nothing of it; the

@@ -408,12 +408,32 @@ func TestOverload(t *testing.T) {
 	wantCode(t, "a request afterwards", f.do(t.Context()), codes.OK)
 }
 
+// leave tells all requests to end and stops the server, within 5 s. It returns how
+// the stream ended.
+func (f *fixture) leave(t *testing.T, stream grpc.ClientStream) error {
+	t.Helper()
+	f.tracker.Leave(20 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- f.server.Stop(ctx) }()
+	for {
+		if err := stream.RecvMsg(&emptypb.Empty{}); err != nil {
+			if err := <-stopped; err != nil {
+				t.Errorf("Stop: %v", err)
+			}
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
 // When the process leaves, each kind of stream ends with UNAVAILABLE: one that
-// listens to its context, one that waits in Recv, and one that does neither. One
-// that has its own last word keeps it.
+// listens to its context, one that waits in Recv, one that its caller sends more and
+// more, and one whose caller takes nothing. One that has its own last word keeps it.
 func TestStreamsLeave(t *testing.T) {
-	forever := make(chan struct{})
-	t.Cleanup(func() { close(forever) })
 	for _, test := range []struct {
 		name string
 		flow func(grpc.ServerStream) error
@@ -428,9 +448,12 @@ func TestStreamsLeave(t *testing.T) {
 			return nil
 		}, codes.OK},
 		{"it waits in Recv", func(stream grpc.ServerStream) error { return stream.RecvMsg(&emptypb.Empty{}) }, codes.Unavailable},
-		{"it does not listen", func(grpc.ServerStream) error {
-			<-forever
-			return nil
+		{"it receives for ever", func(stream grpc.ServerStream) error {
+			for {
+				if err := stream.RecvMsg(&emptypb.Empty{}); err != nil {
+					return err
+				}
+			}
 		}, codes.Unavailable},
 		{"it has its own last word", func(stream grpc.ServerStream) error {
 			<-stream.Context().Done()
@@ -440,24 +463,101 @@ func TestStreamsLeave(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f := start(t, handlers{flow: test.flow}, nil)
 			stream := f.flow(t)
-			for !strings.Contains(f.inFlight(), "requests_in_flight 1\n") {
-				time.Sleep(time.Millisecond)
+			f.busy(t)
+			if test.name == "it receives for ever" {
+				go func() {
+					for stream.SendMsg(&emptypb.Empty{}) == nil {
+						time.Sleep(time.Millisecond)
+					}
+				}()
 			}
-			f.tracker.Leave(20 * time.Millisecond)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			defer cancel()
-			if err := f.server.Stop(ctx); err != nil && test.name != "it does not listen" {
-				t.Errorf("Stop: %v", err)
-			}
-			err := stream.RecvMsg(&emptypb.Empty{})
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
+			err := f.leave(t, stream)
 			wantCode(t, "the stream", err, test.want)
 			if test.want == codes.Unavailable {
 				wantReason(t, "the stream", err, reason.Stopping)
 			}
 		})
+	}
+}
+
+// What the handler of a stream has begun when the process leaves, it finishes, and
+// the caller gets its answer, however long it takes; and then nothing more is begun,
+// although there is more.
+func TestStreamsFinish(t *testing.T) {
+	begun, finish := make(chan struct{}, 2), make(chan struct{})
+	f := start(t, handlers{flow: func(stream grpc.ServerStream) error {
+		for {
+			if err := stream.RecvMsg(&emptypb.Empty{}); err != nil {
+				return err
+			}
+			begun <- struct{}{}
+			<-finish
+			if err := stream.SendMsg(&emptypb.Empty{}); err != nil {
+				return err
+			}
+		}
+	}}, nil)
+	stream := f.flow(t)
+	for range 2 {
+		if err := stream.SendMsg(&emptypb.Empty{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-begun
+	time.AfterFunc(time.Second, func() { close(finish) }) // longer than anybody waits for a caller
+	answers := 0
+	f.tracker.Leave(20 * time.Millisecond)
+	stopped := make(chan error, 1)
+	go func() { stopped <- f.server.Stop(t.Context()) }()
+	var err error
+	for err == nil {
+		if err = stream.RecvMsg(&emptypb.Empty{}); err == nil {
+			answers++
+		}
+	}
+	wantCode(t, "the stream", err, codes.Unavailable)
+	wantReason(t, "the stream", err, reason.Stopping)
+	if answers != 1 || len(begun) != 0 {
+		t.Errorf("the caller got %d answers, want 1; %d more requests were begun, want 0", answers, len(begun))
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+}
+
+// A caller that takes nothing of what it is sent is not waited for, and none of ours
+// is to blame: the request ends, and Stop does not count it as cut.
+func TestStreamsLeaveCallerBehind(t *testing.T) {
+	f := start(t, handlers{flow: func(stream grpc.ServerStream) error {
+		for {
+			if err := stream.SendMsg(&errdetails.DebugInfo{Detail: strings.Repeat("x", 100_000)}); err != nil {
+				return err
+			}
+		}
+	}}, nil)
+	f.flow(t)
+	f.busy(t)
+	f.tracker.Leave(20 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for f.tracker.InFlight() > 0 && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	if ctx.Err() != nil {
+		t.Error("the process waits for a caller that takes nothing")
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := f.server.Stop(ctx); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+}
+
+// busy waits until there is a request in flight.
+func (f *fixture) busy(t *testing.T) {
+	t.Helper()
+	for !strings.Contains(f.inFlight(), "requests_in_flight 1\n") {
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -491,24 +591,35 @@ func TestStopWaits(t *testing.T) {
 	}
 }
 
-// A request that never ends is cut off at the deadline and cannot hang Stop.
+// A request that never ends is cut off at the deadline and cannot hang Stop, whether
+// it is a call or a stream whose handler does not listen.
 func TestStopCuts(t *testing.T) {
-	entered, release := make(chan struct{}), make(chan struct{})
-	f := start(t, handlers{do: func(context.Context) error {
-		close(entered)
-		<-release
-		return nil
-	}}, nil)
-	defer close(release)
-	answered := make(chan error, 1)
-	go func() { answered <- f.do(context.Background()) }()
-	<-entered
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := f.server.Stop(ctx); !errors.Is(err, lifecycle.ErrCut) {
-		t.Errorf("Stop: got %v, want %v", err, lifecycle.ErrCut)
+	for _, kind := range []string{"call", "stream"} {
+		t.Run(kind, func(t *testing.T) {
+			release := make(chan struct{})
+			f := start(t, handlers{
+				do:   func(context.Context) error { <-release; return nil },
+				flow: func(grpc.ServerStream) error { <-release; return nil },
+			}, nil)
+			defer close(release)
+			answered := make(chan error, 1)
+			go func() {
+				if kind == "call" {
+					answered <- f.do(context.Background())
+				} else {
+					answered <- f.flow(t).RecvMsg(&emptypb.Empty{})
+				}
+			}()
+			f.busy(t)
+			f.tracker.Leave(0)
+			ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond) // longer than anybody waits for a caller
+			defer cancel()
+			if err := f.server.Stop(ctx); !errors.Is(err, lifecycle.ErrCut) {
+				t.Errorf("Stop: got %v, want %v", err, lifecycle.ErrCut)
+			}
+			wantCode(t, "the request", <-answered, codes.Unavailable)
+		})
 	}
-	wantCode(t, "the request", <-answered, codes.Unavailable)
 }
 
 // A connection is told to end when it is old, so that clients spread over new
