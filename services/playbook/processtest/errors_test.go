@@ -299,7 +299,7 @@ func TestSameErrorsOfServers(t *testing.T) {
 				return refusalOf(err)
 			}
 		}
-		lock(t, databaseURL)
+		lock(t, databaseURL, "playbooks")
 		answered := make(chan refusal, 1)
 		go func() { answered <- ask() }()
 		inFlight(t, c)

@@ -50,6 +50,23 @@ func wantTold(t *testing.T, told <-chan string, want string) {
 	}
 }
 
+// activePlaybook makes a playbook of one call, activates it, and returns its ID.
+func activePlaybook(t *testing.T, conn grpc.ClientConnInterface) string {
+	t.Helper()
+	playbooks := playbookv1.NewPlaybookServiceClient(conn)
+	created, err := playbooks.CreatePlaybook(soon(t), &playbookv1.CreatePlaybookRequest{
+		Name: "n", Steps: []*playbookv1.Step{{Kind: playbookv1.StepKind_STEP_KIND_CALL, Title: "c"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := created.GetPlaybook().GetId()
+	if _, err := playbooks.ActivatePlaybook(soon(t), &playbookv1.ActivatePlaybookRequest{Id: id}); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
 // A watcher is told by one server what another one has stored, at once; when its
 // server drains, the stream ends with UNAVAILABLE; and who watches again, elsewhere,
 // is told of everything that nobody has claimed, what came in between included.
@@ -66,17 +83,8 @@ func TestWatchSurvivesDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := dial(t, staying.Addr("grpc"))
-	playbooks, enrolments, tasks := playbookv1.NewPlaybookServiceClient(other), playbookv1.NewEnrolmentServiceClient(other), playbookv1.NewTaskServiceClient(other)
-	created, err := playbooks.CreatePlaybook(ctx, &playbookv1.CreatePlaybookRequest{
-		Name: "n", Steps: []*playbookv1.Step{{Kind: playbookv1.StepKind_STEP_KIND_CALL, Title: "c"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	playbook := created.GetPlaybook().GetId()
-	if _, err := playbooks.ActivatePlaybook(ctx, &playbookv1.ActivatePlaybookRequest{Id: playbook}); err != nil {
-		t.Fatal(err)
-	}
+	enrolments, tasks := playbookv1.NewEnrolmentServiceClient(other), playbookv1.NewTaskServiceClient(other)
+	playbook := activePlaybook(t, other)
 	enrol := func(n int) string {
 		t.Helper()
 		contact := fmt.Sprintf("crm:%d", n)
