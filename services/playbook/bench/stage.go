@@ -4,20 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/soketsugo/soketsugo/libs/migration"
-	"github.com/soketsugo/soketsugo/libs/migration/database"
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres"
+	"github.com/soketsugo/soketsugo/libs/playbook/store/postgres/databasetest"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 	"github.com/soketsugo/soketsugo/libs/runtime/uuidv7"
-	migrations "github.com/soketsugo/soketsugo/migrations/playbook/postgres"
 )
 
 const (
@@ -47,7 +43,7 @@ type stage struct {
 
 // newStage prepares a database.
 func newStage(ctx context.Context, databaseURL string, clients int) (s *stage, err error) {
-	if err := migrate(ctx, databaseURL); err != nil {
+	if err := databasetest.Prepare(ctx, databaseURL); err != nil {
 		return nil, err
 	}
 	s = &stage{}
@@ -59,16 +55,12 @@ func newStage(ctx context.Context, databaseURL string, clients int) (s *stage, e
 	if s.admin, err = pgx.Connect(ctx, databaseURL); err != nil {
 		return nil, fmt.Errorf("connecting: %w", err)
 	}
-	// Servers are not superusers, whom row-level security lets pass.
-	if _, err := s.admin.Exec(ctx, `CREATE ROLE server LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO server`); err != nil {
-		return nil, fmt.Errorf("making the role of servers: %w", err)
-	}
 	parsed, err := url.Parse(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL: %w", err)
 	}
 	query := parsed.Query()
-	query.Set("user", "server")
+	query.Set("user", databasetest.Server) // no superuser, whom row-level security lets pass
 	query.Set("pool_max_conns", fmt.Sprint(min(clients, connections)))
 	parsed.User, parsed.RawQuery = nil, query.Encode()
 	if s.store, err = postgres.Open(parsed.String()); err != nil {
@@ -107,21 +99,6 @@ func (s *stage) close() {
 }
 
 func newID() string { return uuidv7.New(time.Now()) }
-
-func migrate(ctx context.Context, databaseURL string) error {
-	db, err := database.Open(databaseURL)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	migrator, err := migration.New(db, map[database.Dialect]fs.FS{database.PostgreSQL: migrations.Files},
-		migration.Config{DatabaseWait: time.Minute, LockWait: time.Minute}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	_, err = migrator.Up(ctx, migration.Newest)
-	return err
-}
 
 // prepare makes the tables what they are at the beginning of a turn.
 func (s *stage) prepare(ctx context.Context, kind string, tasks int) error {
