@@ -3,13 +3,15 @@ package formatter
 import (
 	"context"
 	"fmt"
+	"path"
 	"path/filepath"
 )
 
 // goProgram is its place among the runfiles. Bazel sets it.
 var goProgram string
 
-// ModTidy brings go.mod and go.sum in line with the imports of all packages.
+// ModTidy brings the go.mod and go.sum of each module in line with the imports of
+// its packages.
 type ModTidy struct{}
 
 var _ Formatter = ModTidy{}
@@ -18,7 +20,7 @@ var _ Formatter = ModTidy{}
 func (ModTidy) Name() string { return "go mod tidy" }
 
 // Fix is part of Formatter.
-func (ModTidy) Fix(ctx context.Context, root string, _ []string) error {
+func (ModTidy) Fix(ctx context.Context, root string, files []string) error {
 	program, err := locate(goProgram)
 	if err != nil {
 		return err
@@ -28,5 +30,14 @@ func (ModTidy) Fix(ctx context.Context, root string, _ []string) error {
 	if err != nil {
 		return fmt.Errorf("finding the go command: %w", err)
 	}
-	return run(ctx, root, []string{"GOTOOLCHAIN=local", "GOWORK=off"}, program, "mod", "tidy")
+	for _, file := range files {
+		if path.Base(file) != "go.mod" {
+			continue
+		}
+		folder := filepath.Join(root, filepath.FromSlash(path.Dir(file)))
+		if err := run(ctx, folder, []string{"GOTOOLCHAIN=local", "GOWORK=off"}, program, "mod", "tidy"); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
 }
