@@ -36,6 +36,12 @@ const (
 	handshakeTimeout = 10 * time.Second
 	// leaveTime is the least that a stream may take to end once it was asked to.
 	leaveTime = 250 * time.Millisecond
+	// goAwayTime is how long a connection without requests may take to end: grpc-go
+	// itself waits 5 s for a client to hear that nothing new is begun.
+	goAwayTime = 6 * time.Second
+	// pollTime is how often it is looked whether requests are still in flight after
+	// that.
+	pollTime = 100 * time.Millisecond
 	// streamWorkers are goroutines that answer one request after another. A new
 	// one for each request would have to grow its stack each time, which takes
 	// longer than everything that this package does. A request that finds them all

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/health"
 	"github.com/soketsugo/soketsugo/libs/runtime/lifecycle"
@@ -156,18 +157,26 @@ func (s *Server) Stop(ctx context.Context) error {
 		defer close(done)
 		s.grpc.GracefulStop()
 	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		inFlight := s.tracker.InFlight()
-		// It closes the connections, which makes GracefulStop return as soon as the
-		// handlers have. One that never does is left behind.
-		go s.grpc.Stop()
-		if inFlight == 0 {
-			// What is left are connections whose clients do not answer any more.
+	patience := time.NewTimer(goAwayTime)
+	defer patience.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-done:
 			return nil
+		case <-patience.C:
+			waiting = s.tracker.InFlight() > 0
+			patience.Reset(pollTime)
+		case <-ctx.Done():
+			waiting = false
 		}
+	}
+	inFlight := s.tracker.InFlight()
+	// It closes the connections, which makes GracefulStop return as soon as the
+	// handlers have. One that never does is left behind.
+	go s.grpc.Stop()
+	if inFlight > 0 {
 		return lifecycle.ErrCut
 	}
+	// What is left are connections whose clients take nothing any more.
+	return nil
 }

@@ -431,8 +431,8 @@ func (f *fixture) leave(t *testing.T, stream grpc.ClientStream) error {
 }
 
 // When the process leaves, each kind of stream ends with UNAVAILABLE: one that
-// listens to its context, one that waits in Recv, one that its caller sends more and
-// more, and one whose caller takes nothing. One that has its own last word keeps it.
+// listens to its context, one that waits in Recv, and one that its caller sends more
+// and more. One that has its own last word keeps it.
 func TestStreamsLeave(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -525,8 +525,44 @@ func TestStreamsFinish(t *testing.T) {
 	}
 }
 
+// A caller that has said all before the process leaves gets its answer, although its
+// handler learns only afterwards that there is no more.
+func TestStreamsFinishAfterLastMessage(t *testing.T) {
+	begun, finish := make(chan struct{}), make(chan struct{})
+	f := start(t, handlers{flow: func(stream grpc.ServerStream) error {
+		if err := stream.RecvMsg(&emptypb.Empty{}); err != nil {
+			return err
+		}
+		close(begun)
+		<-finish
+		if err := stream.RecvMsg(&emptypb.Empty{}); !errors.Is(err, io.EOF) {
+			return err
+		}
+		return stream.SendMsg(&emptypb.Empty{})
+	}}, nil)
+	stream := f.flow(t)
+	if err := errors.Join(stream.SendMsg(&emptypb.Empty{}), stream.CloseSend()); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	time.AfterFunc(time.Second, func() { close(finish) }) // longer than anybody waits for a caller
+	f.tracker.Leave(20 * time.Millisecond)
+	stopped := make(chan error, 1)
+	go func() { stopped <- f.server.Stop(t.Context()) }()
+	if err := stream.RecvMsg(&emptypb.Empty{}); err != nil {
+		t.Errorf("the answer: %v", err)
+	}
+	if err := stream.RecvMsg(&emptypb.Empty{}); !errors.Is(err, io.EOF) {
+		t.Errorf("after the answer: got %v, want %v", err, io.EOF)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+}
+
 // A caller that takes nothing of what it is sent is not waited for, and none of ours
-// is to blame: the request ends, and Stop does not count it as cut.
+// is to blame: the request ends, and Stop neither counts it as cut nor waits for what
+// is still on the way to it.
 func TestStreamsLeaveCallerBehind(t *testing.T) {
 	f := start(t, handlers{flow: func(stream grpc.ServerStream) error {
 		for {
@@ -546,10 +582,13 @@ func TestStreamsLeaveCallerBehind(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Error("the process waits for a caller that takes nothing")
 	}
-	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel = context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
 	if err := f.server.Stop(ctx); err != nil {
 		t.Errorf("Stop: %v", err)
+	}
+	if ctx.Err() != nil {
+		t.Error("the stop waits for a caller that takes nothing")
 	}
 }
 

@@ -74,29 +74,23 @@ type serverStream struct {
 	grpc.ServerStream
 	ctx context.Context
 
-	receives atomic.Int32 // what Recv is doing, one of the states below
-	sends    atomic.Int64 // calls of Send, begun and ended: odd during one
-	seen     int64        // sends when stuck last looked
+	receiving atomic.Bool  // whether the handler is in Recv
+	closed    atomic.Bool  // whether it may receive no more messages
+	sends     atomic.Int64 // calls of Send, begun and ended: odd during one
+	seen      int64        // sends when stuck last looked
 }
-
-// The states of Recv.
-const (
-	notReceiving = iota
-	receiving
-	closed
-)
 
 // Context returns the stream's context.
 func (s *serverStream) Context() context.Context { return s.ctx }
 
-// RecvMsg receives a message, unless the stream is closed. A message that comes when
-// it was closed meanwhile is lost: its handler must not begin what nobody waits for.
+// RecvMsg receives a message, unless the stream is closed: its handler must not begin
+// what nobody waits for. That the caller has said all is told even then, as an answer
+// to all of it may be what is left to do.
 func (s *serverStream) RecvMsg(message any) error {
-	if !s.receives.CompareAndSwap(notReceiving, receiving) {
-		return errLeaving
-	}
+	s.receiving.Store(true)
 	err := s.ServerStream.RecvMsg(message)
-	if !s.receives.CompareAndSwap(receiving, notReceiving) {
+	s.receiving.Store(false)
+	if err == nil && s.closed.Load() {
 		return errLeaving
 	}
 	return err
@@ -109,8 +103,12 @@ func (s *serverStream) SendMsg(message any) error {
 	return s.ServerStream.SendMsg(message)
 }
 
-// close lets nothing more be received. It says whether the handler was receiving.
-func (s *serverStream) close() bool { return s.receives.Swap(closed) == receiving }
+// close lets no more messages be received. It says whether the handler is receiving:
+// what comes in that call is lost then.
+func (s *serverStream) close() bool {
+	s.closed.Store(true)
+	return s.receiving.Load()
+}
 
 // stuck says whether the handler is in the same Send as at the last call: the caller
 // does not take what it is sent.

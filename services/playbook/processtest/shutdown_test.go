@@ -188,7 +188,7 @@ func TestSIGTERMWithStreamOfContacts(t *testing.T) {
 		}
 	}
 	eventually(t, func() bool {
-		return slices.Equal(rows(t, databaseURL, `SELECT 'waits' FROM pg_stat_activity WHERE wait_event_type = 'Lock'`), []string{"waits"})
+		return slices.Equal(rows(t, databaseURL, `SELECT 'waits' FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`), []string{"waits"})
 	}, "no request waits for the lock")
 	leaving.Signal(syscall.SIGTERM)
 	log.wait(t, "draining")

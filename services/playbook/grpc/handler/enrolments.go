@@ -21,8 +21,9 @@ const maxContacts = 1000
 // was begun is done to its end, whether the caller gives up or the server stops:
 // where one has an answer nobody need ask what became of it, and where the next has
 // none nothing was done. Only the caller's deadline ends one halfway, and the end of
-// the time that a server has to stop: whoever sends those contacts again learns that
-// they are enrolled.
+// the time that a server has to stop; and a caller that does not take its answers while
+// a server stops may miss one. Whoever sends those contacts again learns that they are
+// enrolled.
 func (e *enrolments) EnrolContacts(stream grpc.BidiStreamingServer[playbookv1.EnrolContactsRequest, playbookv1.EnrolContactsResponse]) error {
 	ctx := stream.Context()
 	workspace, err := workspaceOf(ctx)
