@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,10 +24,10 @@ func TestScore(t *testing.T) {
 		if objects == 0 {
 			t.Errorf("%s of %s: kube-score judged nothing", m.target, m.process)
 		}
-		for check, what := range findings {
+		for check, where := range findings {
 			found[check] = true
 			if _, ok := accepted[check]; !ok {
-				t.Errorf("%s of %s: %s: %s", m.target, m.process, check, what)
+				t.Errorf("%s of %s: %s: %s", m.target, m.process, check, where)
 			}
 		}
 	}
@@ -44,24 +45,23 @@ func TestScore(t *testing.T) {
 		{"playbook-rest", "kind: PodDisruptionBudget", "kind: Budget", "deployment-has-poddisruptionbudget"},
 		{"playbook-rest", "kind: NetworkPolicy", "kind: Policy", "pod-networkpolicy"},
 	} {
-		for _, m := range all {
-			if m.process != test.process || m.target != "staging" {
-				continue
-			}
-			spoilt := strings.ReplaceAll(string(m.content), test.old, test.new)
-			if spoilt == string(m.content) {
-				t.Errorf("%s has no %q to replace", test.process, test.old)
-			}
-			if _, findings := score(t, []byte(spoilt)); findings[test.want] == "" {
-				t.Errorf("%s with %q: got %v, want %s", test.process, test.new, findings, test.want)
-			}
+		i := slices.IndexFunc(all, func(m manifest) bool { return m.process == test.process && m.target == "staging" })
+		if i < 0 {
+			t.Fatalf("%s has no manifest for staging", test.process)
+		}
+		spoilt := strings.ReplaceAll(string(all[i].content), test.old, test.new)
+		if spoilt == string(all[i].content) {
+			t.Errorf("%s has no %q to replace", test.process, test.old)
+		}
+		if _, findings := score(t, []byte(spoilt)); findings[test.want] == nil {
+			t.Errorf("%s with %q: got %v, want %s", test.process, test.new, findings, test.want)
 		}
 	}
 }
 
 // score returns how many objects kube-score judged, and what it has against them,
 // by its checks.
-func score(t *testing.T, content []byte) (objects int, findings map[string]string) {
+func score(t *testing.T, content []byte) (objects int, findings map[string][]string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), files(t, "KUBE_SCORE")[0], "score", "-",
 		"--output-format=json", "--kubernetes-version=v1.34", "--enable-optional-test=container-seccomp-profile")
@@ -83,7 +83,7 @@ func score(t *testing.T, content []byte) (objects int, findings map[string]strin
 		t.Fatalf("kube-score: %v, %v: %s%s", runErr, err, output, complaints.Bytes())
 	}
 	const good = 10
-	findings = map[string]string{}
+	findings = map[string][]string{}
 	for _, object := range judged {
 		for _, check := range object.Checks {
 			if check.Skipped || check.Grade >= good {
@@ -93,7 +93,7 @@ func score(t *testing.T, content []byte) (objects int, findings map[string]strin
 			for _, comment := range check.Comments {
 				what += ": " + comment.Path + " " + comment.Summary
 			}
-			findings[check.Check.ID] = what
+			findings[check.Check.ID] = append(findings[check.Check.ID], what)
 		}
 	}
 	return len(judged), findings

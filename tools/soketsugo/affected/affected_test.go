@@ -166,6 +166,10 @@ func TestTests(t *testing.T) {
 			[]string{"go.mod"},
 			map[string][]string{"s/rest": {usecase, run}, "s/grpc": {usecase}, "s/migrate": {migration}},
 		},
+		"what tools are built with": {
+			[]string{"tools/other/go.sum"},
+			map[string][]string{"s/rest": {usecase, run}, "s/grpc": {usecase}, "s/migrate": {migration}},
+		},
 	} {
 		if diff := cmp.Diff(test.want, affected.Tests(targets, tests, deployed, test.changed)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

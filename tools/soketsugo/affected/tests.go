@@ -79,8 +79,10 @@ func touchedTests(targets graph.Graph, tests, changed []string) []string {
 // in the graph.
 func ofEverything(file string) bool {
 	switch file {
-	case "go.mod", "go.sum", "MODULE.bazel", ".bazelrc", ".bazelversion", "bazelw":
+	case "MODULE.bazel", ".bazelrc", ".bazelversion", "bazelw":
 		return true
 	}
-	return strings.HasSuffix(file, ".bzl")
+	// Tools may have Go modules of their own.
+	name := path.Base(file)
+	return name == "go.mod" || name == "go.sum" || strings.HasSuffix(file, ".bzl")
 }
