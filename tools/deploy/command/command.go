@@ -32,14 +32,15 @@ const (
 
 const usage = `Usage: ./bazelw run //services/playbook/rest:staging.VERB -- [FLAGS]    one process
        ./bazelw run //k8s:staging.VERB -- [FLAGS]                       all processes
-       ./bazelw run //k8s:export -- FOLDER
-       ./bazelw run //:push_all -- --repository=REGISTRY/PATH [FLAGS OF PUSH]
 
   render   print the manifests with the digests of the images
   diff     print how the cluster would change
   apply    push the images, apply the manifests, wait until everything runs, and note it in the environment's lock file
-  push     push the images only; //services/playbook/rest:push -- --help lists the flags
-  export   write the manifests of all processes and environments, for Argo CD or Flux
+
+       ./bazelw run //k8s:export -- FOLDER                      write the manifests of all processes and environments;
+                                                                export_argocd and export_flux for those two
+       ./bazelw run //:push_all -- --repository=REGISTRY/PATH   push the images only;
+                                                                //services/playbook/rest:push -- --help lists the flags
 
 apply brings Jobs to their end before it touches the servers. Of what fails it shows the pods, the last events and the
 last lines, and exits with 1. 2 means that the call was wrong, or refused.

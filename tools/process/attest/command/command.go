@@ -28,8 +28,9 @@ const (
 
 const usage = `Usage: ./bazelw run //services/playbook/rest:attest -- --repository=REGISTRY/PATH --output=FOLDER [FLAGS]
 
-Writes NAME.spdx.json, what the image is built from (SPDX), and NAME.provenance.json, how (in-toto, SLSA), and prints
-the commands of cosign that sign the image and attach the two. With --cosign it runs them, after the image was pushed.
+Writes NAME.spdx.json, what the image is built from (SPDX), NAME.provenance.json, how (in-toto, SLSA), and of that
+NAME.predicate.json, the part that cosign asks for; and prints the commands of cosign that sign the image and attach
+them. With --cosign it runs them, after the image was pushed.
 
 `
 
