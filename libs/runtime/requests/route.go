@@ -21,8 +21,15 @@ type route struct {
 	// what did not.
 	finished, cut atomic.Int64
 
-	mu    sync.RWMutex
-	codes map[string]*metrics.Counter
+	mu   sync.RWMutex
+	ends map[end]*metrics.Counter
+}
+
+// end is how a request ended. One code can be of two outcomes: an answer that broke
+// off has the code that it began with.
+type end struct {
+	code    string
+	outcome Outcome
 }
 
 // route returns the route of that name, which is made when it is first used.
@@ -41,16 +48,16 @@ func (t *Transport) route(name string) *route {
 	made := &route{
 		name:    name,
 		seconds: t.tracker.metrics.Histogram("request_duration_seconds", "transport", t.name, "route", name),
-		codes:   map[string]*metrics.Counter{},
+		ends:    map[end]*metrics.Counter{},
 	}
 	t.routes[name] = made
 	return made
 }
 
-// count returns the counter of requests that ended with a code.
+// count returns the counter of requests that ended with a code and an outcome.
 func (t *Transport) count(r *route, code string, outcome Outcome) *metrics.Counter {
 	r.mu.RLock()
-	found := r.codes[code]
+	found := r.ends[end{code, outcome}]
 	r.mu.RUnlock()
 	if found != nil {
 		return found
@@ -59,7 +66,7 @@ func (t *Transport) count(r *route, code string, outcome Outcome) *metrics.Count
 	defer r.mu.Unlock()
 	made := t.tracker.metrics.Counter("requests_total",
 		"transport", t.name, "route", r.name, "code", code, "outcome", string(outcome))
-	r.codes[code] = made
+	r.ends[end{code, outcome}] = made
 	return made
 }
 

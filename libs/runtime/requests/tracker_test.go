@@ -76,6 +76,20 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// One code can end in two ways: an answer that broke off has the code that it began
+// with.
+func TestOutcomes(t *testing.T) {
+	f := newTracker(t, 10)
+	transport := f.Transport("http")
+	for _, outcome := range []requests.Outcome{requests.Failed, requests.OK, requests.OK} {
+		_, request := transport.Begin(t.Context(), "/", requests.Incoming{})
+		request.End(requests.Result{Code: "200", Outcome: outcome})
+	}
+	f.wantMetrics(t,
+		`requests_total{transport="http",route="/",code="200",outcome="failed"} 1`,
+		`requests_total{transport="http",route="/",code="200",outcome="ok"} 2`)
+}
+
 // An ID that is missing, or that could do harm in a log, is replaced by the
 // trace's.
 func TestRequestID(t *testing.T) {
