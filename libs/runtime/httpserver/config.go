@@ -33,6 +33,9 @@ const (
 	// newConnection is how long a connection that has sent nothing may be about to
 	// send something.
 	newConnection = time.Second
+	// nextRequest is how long it may take until a request that net/http read together
+	// with the one before reaches its handler.
+	nextRequest = 50 * time.Millisecond
 	// sweepInterval is how often the drain looks for connections to close.
 	sweepInterval = 5 * time.Millisecond
 )

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -66,6 +67,8 @@ type connection struct {
 	set   *connections
 	since time.Time
 	use   atomic.Int32
+	// answered is when it became idle, as nanoseconds since 1970.
+	answered atomic.Int64
 }
 
 // Read notes the first byte of a request.
@@ -93,10 +96,30 @@ func observe(conn net.Conn, state http.ConnState) {
 	}
 	switch state {
 	case http.StateIdle:
+		c.answered.Store(time.Now().UnixNano())
 		c.use.Store(int32(idle))
 	case http.StateHijacked:
 		c.use.Store(int32(hijacked))
 	}
+}
+
+// connectionKey is the key of a connection in the contexts of its requests.
+type connectionKey struct{}
+
+// connected is http.Server's ConnContext.
+func connected(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, conn)
+}
+
+// occupy notes a request of which nothing was seen to arrive: net/http had read it
+// together with the one before.
+func occupy(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
+			c.use.Store(int32(busy))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // unused says whether nothing is under way on the connection, nor has arrived
@@ -108,7 +131,7 @@ func (c *connection) unused() bool {
 	}
 	switch use(c.use.Load()) {
 	case idle:
-		return true
+		return time.Since(time.Unix(0, c.answered.Load())) >= nextRequest
 	case silent:
 		return time.Since(c.since) >= newConnection
 	default:

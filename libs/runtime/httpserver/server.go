@@ -46,13 +46,14 @@ func newServer(name, addr string, log *slog.Logger, timeout time.Duration, handl
 		spread: func() time.Duration { return 0 },
 		http: &http.Server{
 			Addr:              addr,
-			Handler:           handler,
+			Handler:           occupy(handler),
 			ReadHeaderTimeout: readHeaderTimeout,
 			ReadTimeout:       timeout,
 			WriteTimeout:      timeout + answerTime,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderSize,
 			ConnState:         observe,
+			ConnContext:       connected,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
 	}

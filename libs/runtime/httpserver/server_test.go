@@ -405,6 +405,33 @@ func TestStopKeepsWhatHasBegunToArrive(t *testing.T) {
 	}
 }
 
+// A request that arrived together with the one before gets its answer, although
+// nothing was seen to arrive since that was answered.
+func TestStopKeepsPipelinedRequest(t *testing.T) {
+	begun, finish := make(chan struct{}), make(chan struct{})
+	f := startAPI(t, nil, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(begun)
+			<-finish
+		}
+	})
+	conn, reader := f.dial(t)
+	fmt.Fprint(conn, "GET /fast HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer(t, reader)
+	<-begun
+	f.state.Drain(false)
+	stopped := make(chan error, 1)
+	go func() { stopped <- f.server.Stop(context.Background()) }()
+	time.Sleep(200 * time.Millisecond)
+	close(finish)
+	if response, err := http.ReadResponse(reader, nil); err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("the second answer: %v, %v", response, err)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+}
+
 // An idle connection can still be used for a while after the listener has
 // closed; its answer is then its last.
 func TestStopGivesIdleConnectionsAChance(t *testing.T) {
