@@ -10,8 +10,8 @@
 //	}
 //
 // The tags are config (the variable's name), default, required, doc, enum (the
-// values allowed, for strings) and schemes (the schemes allowed, for a
-// SecretURL). A field with the tag flag instead of config is an option of one
+// values allowed, for strings), schemes (the schemes allowed, for a SecretURL) and
+// min (the shortest duration allowed). A field with the tag flag instead of config is an option of one
 // call, which the environment cannot set. Fields may be string, bool, int, time.Duration, Secret, SecretURL
 // and HostPort; a struct without a config tag is read field by field. Anything
 // else is a mistake in the program, and Parse panics.

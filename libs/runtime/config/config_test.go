@@ -163,6 +163,35 @@ func TestPrintConfig(t *testing.T) {
 	}
 }
 
+// A password in the URL of a setting that is not secret is not shown either.
+func TestPrintConfigURL(t *testing.T) {
+	var into struct {
+		Endpoint string `config:"ENDPOINT" doc:"where to send"`
+		Level    string `config:"LEVEL" enum:"info,debug" doc:"how much"`
+	}
+	env := map[string]string{"ENDPOINT": "https://u:hunter2@h/d", "LEVEL": "x://u:hunter2@h"}
+	var stdout, stderr strings.Builder
+	config.LoadFrom(&into, config.Program{Name: "x"}, []string{"--print-config"}, lookup(env), &stdout, &stderr)
+	if !strings.Contains(stdout.String(), "ENDPOINT=https://u:xxxxx@h/d # environment\n") || strings.Contains(stdout.String()+stderr.String(), "hunter2") {
+		t.Errorf("got %q, %q", stdout.String(), stderr.String())
+	}
+}
+
+// A duration can have a least value.
+func TestLeastDuration(t *testing.T) {
+	for value, want := range map[string]string{
+		"0": `HEALTH_INTERVAL is "0"; it takes a duration such as 500ms, 20s or 5m, from 1ms`, "999us": `HEALTH_INTERVAL is "999us"`, "1ms": "", "1h": "",
+	} {
+		var into struct {
+			Interval time.Duration `config:"HEALTH_INTERVAL" default:"2s" min:"1ms" doc:"time between two runs"`
+		}
+		err := config.Parse(&into, nil, lookup(map[string]string{"HEALTH_INTERVAL": value}))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", value, err, want)
+		}
+	}
+}
+
 // Describe and Defaults give what --help says.
 func TestDescribeAndDefaults(t *testing.T) {
 	described := config.Describe(&example{})

@@ -52,7 +52,9 @@ type setting struct {
 	option  bool
 	enum    []string
 	schemes []string
-	target  any
+	// least is the shortest duration that it takes.
+	least  time.Duration
+	target any
 	// held is the value that the setting got, and origin says from where.
 	held, origin string
 }
@@ -73,6 +75,13 @@ func newSetting(name string, field reflect.StructField, value reflect.Value) set
 		panic("config: field " + field.Name + " needs a config tag and an upper-case name")
 	}
 	s.target = value.Addr().Interface()
+	if least := field.Tag.Get("min"); least != "" {
+		parsed, err := time.ParseDuration(least)
+		if _, ok := s.target.(*time.Duration); err != nil || !ok {
+			panic("config: field " + field.Name + " has a min that is none of a duration")
+		}
+		s.least = parsed
+	}
 	switch s.target.(type) {
 	case *string, *bool, *int, *time.Duration, *SecretURL, *Secret, *HostPort:
 	default:
@@ -135,7 +144,7 @@ func (s setting) set(held string) error {
 		*target = number
 	case *time.Duration:
 		duration, err := time.ParseDuration(held)
-		if err != nil || duration < 0 {
+		if err != nil || duration < s.least {
 			return errNotTaken
 		}
 		*target = duration
@@ -168,6 +177,9 @@ func (s setting) takes() string {
 	case *int:
 		return "a whole number from 0"
 	case *time.Duration:
+		if s.least > 0 {
+			return "a duration such as 500ms, 20s or 5m, from " + s.least.String()
+		}
 		return "a duration such as 500ms, 20s or 5m"
 	case *SecretURL:
 		if s.schemes != nil {
@@ -188,5 +200,17 @@ func (s setting) quote(held string) string {
 	if s.isSecret() {
 		return redacted
 	}
-	return strconv.Quote(held)
+	return strconv.Quote(s.show(held))
+}
+
+// show returns a value without what may be secret in it: a URL of any setting can
+// hold a password.
+func (s setting) show(held string) string {
+	if held != "" && s.isSecret() {
+		return redacted
+	}
+	if parsed, err := url.Parse(held); err == nil && parsed.User != nil {
+		return parsed.Redacted()
+	}
+	return held
 }

@@ -51,11 +51,7 @@ func listing(settings []setting) string {
 		if s.option {
 			continue
 		}
-		held := s.held
-		if held != "" && s.isSecret() {
-			held = redacted
-		}
-		fmt.Fprintf(&text, "%s=%s # %s\n", s.name, held, s.origin)
+		fmt.Fprintf(&text, "%s=%s # %s\n", s.name, s.show(s.held), s.origin)
 	}
 	return text.String()
 }

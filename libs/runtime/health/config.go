@@ -5,8 +5,8 @@ import "time"
 // Config is what can be set about readiness checks. A Check may have an
 // interval and a timeout of its own.
 type Config struct {
-	Interval  time.Duration `config:"HEALTH_INTERVAL" default:"2s" doc:"time between two runs of a readiness check"`
-	Timeout   time.Duration `config:"HEALTH_TIMEOUT" default:"2s" doc:"how long a run may take until it counts as failed"`
+	Interval  time.Duration `config:"HEALTH_INTERVAL" default:"2s" min:"1ms" doc:"time between two runs of a readiness check"`
+	Timeout   time.Duration `config:"HEALTH_TIMEOUT" default:"2s" min:"1ms" doc:"how long a run may take until it counts as failed"`
 	Tolerance time.Duration `config:"HEALTH_TOLERANCE" default:"5s" doc:"how long a check that has passed may fail until readiness turns false"`
 	Recovery  time.Duration `config:"HEALTH_RECOVERY" default:"0s" doc:"how long it must pass after that until readiness returns"`
 }

@@ -17,7 +17,7 @@ const (
 
 // Config is what can be set about starting and stopping.
 type Config struct {
-	StartTimeout    time.Duration `config:"START_TIMEOUT" default:"30s" doc:"how long all components together may take to start"`
+	StartTimeout    time.Duration `config:"START_TIMEOUT" default:"30s" min:"1ms" doc:"how long all components together may take to start"`
 	DrainDelay      time.Duration `config:"DRAIN_DELAY" default:"0s" doc:"how long to go on serving after SIGTERM, for load balancers to catch up"`
 	StayReady       bool          `config:"STAY_READY" default:"false" doc:"whether readiness stays true during DRAIN_DELAY, for a process that has no replica to take over"`
 	ShutdownTimeout time.Duration `config:"SHUTDOWN_TIMEOUT" default:"20s" doc:"how long requests in flight may take after that before they are cut off"`

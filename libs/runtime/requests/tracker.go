@@ -19,7 +19,7 @@ import (
 // Config is what can be set about requests.
 type Config struct {
 	MaxInFlight int           `config:"MAX_REQUESTS" default:"256" doc:"how many requests may be in flight at once; more are refused at once, 0 refuses none"`
-	Timeout     time.Duration `config:"REQUEST_TIMEOUT" default:"30s" doc:"the deadline of a request that comes without one"`
+	Timeout     time.Duration `config:"REQUEST_TIMEOUT" default:"30s" min:"1ms" doc:"the deadline of a request that comes without one"`
 }
 
 // warnInterval is the time between two lines of the log that say that requests
