@@ -28,7 +28,7 @@ func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, er
 }
 
 // begin counts a request in. The request is nil when the process is full. It gets
-// a deadline when it has none and timeout is not zero.
+// a deadline when it has none and timeout is not zero; a stream has no timeout.
 func (s *Server) begin(ctx context.Context, method string, timeout time.Duration) (context.Context, *requests.Request) {
 	if !s.methods[method] {
 		method = requests.Unmatched
@@ -37,6 +37,7 @@ func (s *Server) begin(ctx context.Context, method string, timeout time.Duration
 		RequestID:   incoming(ctx, requestIDKey),
 		Traceparent: incoming(ctx, "traceparent"),
 		Tracestate:  incoming(ctx, "tracestate"),
+		Stream:      timeout == 0,
 		Timeout:     timeout,
 	})
 }

@@ -30,6 +30,9 @@ type Incoming struct {
 	RequestID string
 	// Traceparent and Tracestate are the headers of W3C Trace Context.
 	Traceparent, Tracestate string
+	// Stream says that the request can last as long as its connection. The process
+	// holds half as many of those as of all, or there might be no room for others.
+	Stream bool
 	// Timeout, if not zero, is the deadline that the request gets when its context
 	// has none.
 	Timeout time.Duration
@@ -47,6 +50,7 @@ type Request struct {
 	transport *Transport
 	route     *route
 	begin     time.Time
+	stream    bool
 
 	leavingOnce sync.Once
 	leaving     chan struct{}
@@ -63,7 +67,14 @@ func From(ctx context.Context) *Request {
 // many as it may, it counts the request as refused and returns nil.
 func (t *Transport) Begin(ctx context.Context, routeName string, incoming Incoming) (context.Context, *Request) {
 	tracker := t.tracker
-	if limit := int64(tracker.config.MaxInFlight); tracker.inFlight.Add(1) > limit && limit > 0 {
+	limit := int64(tracker.config.MaxInFlight)
+	if tracker.inFlight.Add(1) > limit && limit > 0 {
+		tracker.inFlight.Add(-1)
+		t.refuse()
+		return nil, nil
+	}
+	if incoming.Stream && tracker.streams.Add(1) > max(limit/2, 1) && limit > 0 {
+		tracker.streams.Add(-1)
 		tracker.inFlight.Add(-1)
 		t.refuse()
 		return nil, nil
@@ -73,6 +84,7 @@ func (t *Transport) Begin(ctx context.Context, routeName string, incoming Incomi
 		Span:      tracker.tracer.Start(incoming.Traceparent, incoming.Tracestate),
 		transport: t,
 		begin:     time.Now(),
+		stream:    incoming.Stream,
 	}}
 	c.request.context = c
 	if _, has := ctx.Deadline(); !has && incoming.Timeout > 0 {
@@ -157,6 +169,9 @@ func (r *Request) End(result Result) {
 		r.route.finished.Add(1)
 	}
 	t.tracker.inFlight.Add(-1)
+	if r.stream {
+		t.tracker.streams.Add(-1)
+	}
 	t.count(r.route, result.Code, result.Outcome).Inc()
 	r.route.seconds.Observe(took)
 	r.log(end, took, result)

@@ -18,7 +18,7 @@ import (
 
 // Config is what can be set about requests.
 type Config struct {
-	MaxInFlight int           `config:"MAX_REQUESTS" default:"256" doc:"how many requests may be in flight at once; more are refused at once, 0 refuses none"`
+	MaxInFlight int           `config:"MAX_REQUESTS" default:"256" doc:"how many requests may be in flight at once, half of them streams at most; more are refused at once, 0 refuses none"`
 	Timeout     time.Duration `config:"REQUEST_TIMEOUT" default:"30s" min:"1ms" doc:"the deadline of a request that comes without one"`
 }
 
@@ -34,6 +34,7 @@ type Tracker struct {
 	metrics  *metrics.Registry
 	tracer   *tracing.Tracer
 	inFlight atomic.Int64
+	streams  atomic.Int64 // those of them that are streams
 	warned   atomic.Int64
 	panics   *metrics.Counter
 
@@ -128,7 +129,7 @@ func (t *Transport) refuse() {
 	t.shed.Inc()
 	now, last := time.Now().UnixNano(), t.tracker.warned.Load()
 	if now-last >= int64(warnInterval) && t.tracker.warned.CompareAndSwap(last, now) {
-		t.tracker.log.Warn("refusing requests: MAX_REQUESTS are in flight", "transport", t.name,
+		t.tracker.log.Warn("refusing requests: MAX_REQUESTS are in flight, or half as many streams", "transport", t.name,
 			"limit", t.tracker.config.MaxInFlight, "refused", t.shed.Value())
 	}
 }

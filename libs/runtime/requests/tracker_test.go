@@ -139,6 +139,33 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// Streams, which last, leave half of the room to others, and get it back when they
+// end.
+func TestStreamLimit(t *testing.T) {
+	f := newTracker(t, 4)
+	transport := f.Transport("grpc")
+	begin := func(stream bool) *requests.Request {
+		_, request := transport.Begin(t.Context(), "/", requests.Incoming{Stream: stream})
+		return request
+	}
+	first := begin(true)
+	if first == nil || begin(true) == nil {
+		t.Fatal("a stream within the limit was refused")
+	}
+	if begin(true) != nil {
+		t.Error("a stream too many was let in")
+	}
+	call := begin(false)
+	if call == nil {
+		t.Fatal("streams leave no room")
+	}
+	first.End(requests.Result{Code: "OK", Outcome: requests.OK})
+	call.End(requests.Result{Code: "OK", Outcome: requests.OK})
+	if begin(true) == nil || begin(true) != nil {
+		t.Error("what a stream held is not what the next one gets")
+	}
+}
+
 // Without a limit nothing is refused.
 func TestNoLimit(t *testing.T) {
 	f := newTracker(t, 0)
