@@ -114,6 +114,22 @@ func (s *Store) do(ctx context.Context, workspace domain.Workspace, f func(ctx c
 	}
 }
 
+// transact runs f in a transaction, as do runs it. Each statement sees what was
+// committed before it.
+func (s *Store) transact(ctx context.Context, workspace domain.Workspace, f func(ctx context.Context, tx *sql.Tx) error) error {
+	return s.do(ctx, workspace, func(ctx context.Context) error {
+		tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // it does nothing after a commit
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
 // gaveUp says whether the server undid something, not because of what it was but
 // because of what others did at the same time.
 func gaveUp(err error) bool {

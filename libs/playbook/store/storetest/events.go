@@ -2,10 +2,12 @@ package storetest
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
+	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 )
 
@@ -94,6 +96,41 @@ func applyEventTwice(t *testing.T, store Store) {
 	other.Provider = "dialler"
 	apply(t, store, other, 1)
 	wantState(t, store, 11, domain.EnrolmentCancelled)
+}
+
+// Whether a task is completed before an event or after it, none is left to do for an
+// enrolment that was cancelled.
+func eventDuringCompletion(t *testing.T, store Store) {
+	const playbooks = 8
+	for n := range playbooks {
+		enrol(t, store, 10+n, createActive(t, store, 100+n), "c", domain.EnrolmentActive)
+	}
+	if claimed := claim(t, store, domain.MaxClaim, token(1), hour); len(claimed) != playbooks {
+		t.Fatalf("ClaimTasks: got %+v", claimed)
+	}
+	next := func(n int) string { return id(50 + n) }
+	var group sync.WaitGroup
+	for n := range playbooks {
+		group.Go(func() {
+			lease := usecase.Lease{TaskID: taskID(id(10 + n)), Token: token(1)}
+			_, err := store.CompleteTask(t.Context(), workspace, lease, "o",
+				&usecase.NextTask{ID: next(n), Work: domain.Work{Step: 1, Kind: domain.StepCall, Title: "c"}})
+			if err != nil {
+				wantKind(t, "a completion that came too late", err, domain.FailedPrecondition)
+			}
+		})
+	}
+	apply(t, store, newEvent(1, domain.EventReply, "c"), playbooks)
+	group.Wait()
+	for n := range playbooks {
+		task, err := store.Task(t.Context(), workspace, next(n))
+		if domain.KindOf(err) == domain.NotFound {
+			task = readTask(t, store, taskID(id(10+n)))
+		}
+		if task.State != domain.TaskCancelled {
+			t.Errorf("what is left of enrolment %d is %+v, want a cancelled task", 10+n, task)
+		}
+	}
 }
 
 // ThousandEvents tests a store on an empty database: of a thousand who tell the same
