@@ -971,7 +971,7 @@ type ClientInterface interface {
 
 	// EnrolContactsWithBody Enrol many contacts
 	//
-	// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them.
+	// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them. An answer with a contact that has a 5xx is not kept for its `Idempotency-Key`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -980,7 +980,7 @@ type ClientInterface interface {
 
 	// EnrolContacts Enrol many contacts
 	//
-	// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them.
+	// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them. An answer with a contact that has a 5xx is not kept for its `Idempotency-Key`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1358,7 +1358,7 @@ func (c *Client) EnrolContact(ctx context.Context, id Id, params *EnrolContactPa
 
 // EnrolContactsWithBody Enrol many contacts
 //
-// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them.
+// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them. An answer with a contact that has a 5xx is not kept for its `Idempotency-Key`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1377,7 +1377,7 @@ func (c *Client) EnrolContactsWithBody(ctx context.Context, id Id, params *Enrol
 
 // EnrolContacts Enrol many contacts
 //
-// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them.
+// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them. An answer with a contact that has a 5xx is not kept for its `Idempotency-Key`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2988,7 +2988,7 @@ type ClientWithResponsesInterface interface {
 
 	// EnrolContactsWithBodyWithResponse Enrol many contacts
 	//
-	// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them.
+	// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them. An answer with a contact that has a 5xx is not kept for its `Idempotency-Key`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2997,7 +2997,7 @@ type ClientWithResponsesInterface interface {
 
 	// EnrolContactsWithResponse Enrol many contacts
 	//
-	// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them.
+	// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them. An answer with a contact that has a 5xx is not kept for its `Idempotency-Key`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6536,7 +6536,7 @@ func (c *ClientWithResponses) EnrolContactWithResponse(ctx context.Context, id I
 
 // EnrolContactsWithBodyWithResponse Enrol many contacts
 //
-// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them.
+// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them. An answer with a contact that has a 5xx is not kept for its `Idempotency-Key`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6551,7 +6551,7 @@ func (c *ClientWithResponses) EnrolContactsWithBodyWithResponse(ctx context.Cont
 
 // EnrolContactsWithResponse Enrol many contacts
 //
-// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them.
+// There is a result for each contact, in the same order; one that is refused does not keep the others out. More than 1,000 contacts are for gRPC, which streams them. An answer with a contact that has a 5xx is not kept for its `Idempotency-Key`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

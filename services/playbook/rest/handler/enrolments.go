@@ -9,6 +9,7 @@ import (
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
 	"github.com/soketsugo/soketsugo/libs/playbook/usecase"
 	"github.com/soketsugo/soketsugo/libs/runtime/jsonrequest"
+	"github.com/soketsugo/soketsugo/services/playbook/rest/idempotency"
 )
 
 type enrolmentList struct {
@@ -53,7 +54,7 @@ func (h *handler) listEnrolments(w http.ResponseWriter, r *http.Request) {
 }
 
 // enrolContacts answers with 200 when there is a result for each contact, whatever
-// they are.
+// they are. Where some of them were not come to, it can be asked for again.
 func (h *handler) enrolContacts(w http.ResponseWriter, r *http.Request) {
 	var contacts []string
 	if !jsonrequest.Read(w, r, readContacts(&contacts)) {
@@ -68,6 +69,9 @@ func (h *handler) enrolContacts(w http.ResponseWriter, r *http.Request) {
 	answer := enrolmentResults{Results: make([]enrolmentResult, len(found))}
 	for i, result := range found {
 		answer.Results[i] = fromResult(r.Context(), result)
+		if !idempotency.Final(answer.Results[i].Status) {
+			idempotency.Unfinished(r.Context())
+		}
 	}
 	write(w, http.StatusOK, answer)
 }

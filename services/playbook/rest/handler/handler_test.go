@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -462,6 +464,86 @@ func TestEnrolContacts(t *testing.T) {
 	}
 	if got := send(h, http.MethodPost, "/v1/playbooks/"+missing+"/enrolments:batch", `{"contacts":["a"]}`).Code; got != http.StatusNotFound {
 		t.Errorf("in a missing playbook: got %d, want 404", got)
+	}
+}
+
+// interrupted is a store in which something happens before the second chunk of
+// contacts.
+type interrupted struct {
+	usecase.Store
+	chunks int
+	before func() error
+}
+
+func (i *interrupted) Playbook(ctx context.Context, workspace domain.Workspace, id string) (domain.Playbook, error) {
+	if i.chunks++; i.chunks == 2 {
+		if err := i.before(); err != nil {
+			return domain.Playbook{}, err
+		}
+	}
+	return i.Store.Playbook(ctx, workspace, id)
+}
+
+// Many contacts under an Idempotency-Key are done to the end when their client goes
+// away, and what something else kept from being done is done when they come again.
+func TestEnrolContactsHalfway(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	for _, test := range []struct {
+		name          string
+		ctx           context.Context
+		before        func() error
+		first, second map[float64]int
+		replayed      bool
+	}{
+		{"the client goes away", ctx, func() error { leave(); return nil },
+			map[float64]int{201: 700}, map[float64]int{201: 700}, true},
+		{"the database goes away", t.Context(), func() error { return domain.Errorf(domain.Unavailable, "away") },
+			map[float64]int{201: 500, 503: 200}, map[float64]int{409: 500, 201: 200}, false},
+		{"something breaks", t.Context(), func() error { return errors.New("broken") },
+			map[float64]int{201: 500, 500: 200}, map[float64]int{409: 500, 201: 200}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store := &interrupted{Store: newStore(t), before: test.before}
+			h := handlerOn(t, store)
+			path := send(h, http.MethodPost, "/v1/playbooks", `{"name":"n","steps":[{"kind":"CALL","title":"t"}]}`).Header().Get("Location")
+			decode(t, send(h, http.MethodPost, path+":activate", ``), http.StatusOK)
+			store.chunks = 0
+			var contacts []string
+			for n := range 700 {
+				contacts = append(contacts, strconv.Itoa(n))
+			}
+			body, err := json.Marshal(map[string]any{"contacts": contacts})
+			if err != nil {
+				t.Fatal(err)
+			}
+			enrol := func(ctx context.Context, want map[float64]int) (replayed bool) {
+				t.Helper()
+				request := httptest.NewRequestWithContext(ctx, http.MethodPost, path+"/enrolments:batch", bytes.NewReader(body))
+				request.Header.Set("Content-Type", "application/json")
+				request.Header.Set("Idempotency-Key", "k")
+				recorder := httptest.NewRecorder()
+				h.ServeHTTP(recorder, request)
+				results, _ := decode(t, recorder, http.StatusOK)["results"].([]any)
+				got := map[float64]int{}
+				for _, result := range results {
+					status, _ := result.(map[string]any)["status"].(float64)
+					got[status]++
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("the statuses (-want +got):\n%s", diff)
+				}
+				return recorder.Header().Get("Idempotency-Replayed") != ""
+			}
+			if enrol(test.ctx, test.first) {
+				t.Error("the first answer is one from before")
+			}
+			if got := enrol(t.Context(), test.second); got != test.replayed {
+				t.Errorf("the second answer is one from before: %v, want %v", got, test.replayed)
+			}
+			if !enrol(t.Context(), test.second) {
+				t.Error("the third answer is not one from before")
+			}
+		})
 	}
 }
 

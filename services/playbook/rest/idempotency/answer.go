@@ -2,6 +2,7 @@ package idempotency
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
@@ -22,6 +23,27 @@ type recorder struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	// unfinished is what Unfinished says.
+	unfinished bool
+}
+
+type recorderKey struct{}
+
+// Unfinished says of the request that a context belongs to that it can be done
+// again, although the status of its answer may be final: a part of it was not done.
+// It is called before the handler returns.
+func Unfinished(ctx context.Context) {
+	if r, ok := ctx.Value(recorderKey{}).(*recorder); ok {
+		r.unfinished = true
+	}
+}
+
+// Final says whether an answer with a status is one for good. It is not where the
+// server failed, had too much to do, or had nobody to answer.
+func Final(status int) bool {
+	const clientClosedRequest = 499 // see handler
+	return status < http.StatusInternalServerError && status != http.StatusRequestTimeout &&
+		status != http.StatusTooManyRequests && status != clientClosedRequest
 }
 
 func (r *recorder) Header() http.Header { return r.header }
@@ -50,12 +72,10 @@ func (r *recorder) send(w http.ResponseWriter) {
 }
 
 // final returns the answer as it is kept, or nil when the request can be done
-// again: where the server failed, had too much to do, or had nobody to answer.
+// again.
 func (r *recorder) final() *usecase.Answer {
-	const clientClosedRequest = 499 // see handler
 	switch {
-	case r.status == 0 || r.status >= http.StatusInternalServerError, r.status == http.StatusRequestTimeout,
-		r.status == http.StatusTooManyRequests, r.status == clientClosedRequest:
+	case r.status == 0, r.unfinished, !Final(r.status):
 		return nil
 	case r.body.Len() > maxBody:
 		// It must not be done again all the same.

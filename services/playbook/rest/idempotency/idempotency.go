@@ -86,11 +86,17 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // do does a request, notes the answer and then sends it: an answer that a client
-// has is one that it gets again.
+// has is one that it gets again. A client that goes away does not end the request
+// halfway: it will ask again for what it was meant to be answered.
 func (m *middleware) do(w http.ResponseWriter, r *http.Request, workspace domain.Workspace, claim usecase.RequestClaim) {
-	limited, cancel := context.WithTimeout(r.Context(), usecase.RequestTime)
-	defer cancel()
 	answered := &recorder{header: http.Header{}}
+	end := time.Now().Add(usecase.RequestTime)
+	if deadline, ok := r.Context().Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
+	begun := context.WithValue(context.WithoutCancel(r.Context()), recorderKey{}, answered)
+	limited, cancel := context.WithDeadline(begun, end)
+	defer cancel()
 	var final *usecase.Answer
 	finished := false
 	defer func() {

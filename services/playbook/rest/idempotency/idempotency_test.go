@@ -326,18 +326,55 @@ func TestAtOnce(t *testing.T) {
 }
 
 // A client that goes away while its request is being done finds the answer when it
-// comes back.
+// comes back: only a deadline ends the request before.
 func TestClientGoesAway(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
+	for _, test := range []struct {
+		name string
+		// limit is that of the server; 0 is none.
+		limit, want time.Duration
+	}{
+		{"no deadline", 0, usecase.RequestTime},
+		{"an early deadline", 30 * time.Second, 30 * time.Second},
+		{"a late deadline", time.Hour, usecase.RequestTime},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+				cancel()
+				if err := r.Context().Err(); err != nil {
+					t.Errorf("the request ended: %v", err)
+				}
+				deadline, _ := r.Context().Deadline()
+				if left := time.Until(deadline); left > test.want || left < test.want-10*time.Second {
+					t.Errorf("the request has %s, want %s", left, test.want)
+				}
+				echo(w, r)
+			}, nil)
+			if test.limit > 0 {
+				var stop context.CancelFunc
+				ctx, stop = context.WithTimeout(ctx, test.limit)
+				defer stop()
+			}
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/things", strings.NewReader("b"))
+			r.Header.Set("Authorization", "Bearer "+a.tokens[0])
+			r.Header.Set("Idempotency-Key", "k")
+			a.handlers[0].ServeHTTP(httptest.NewRecorder(), r)
+			if got := a.send(request{body: "b", key: []string{"k"}}); got.Code != http.StatusCreated || got.Header().Get("Idempotency-Replayed") != "true" {
+				t.Errorf("got %d %s, want the answer that was noted", got.Code, got.Body)
+			}
+		})
+	}
+}
+
+// An answer is not kept whose handler says that a part of the request was not done.
+func TestUnfinished(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
-		cancel()
+		idempotency.Unfinished(r.Context())
 		echo(w, r)
 	}, nil)
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/things", strings.NewReader("b"))
-	r.Header.Set("Authorization", "Bearer "+a.tokens[0])
-	r.Header.Set("Idempotency-Key", "k")
-	a.handlers[0].ServeHTTP(httptest.NewRecorder(), r)
-	if got := a.send(request{body: "b", key: []string{"k"}}); got.Code != http.StatusCreated || got.Header().Get("Idempotency-Replayed") != "true" {
-		t.Errorf("got %d %s, want the answer that was noted", got.Code, got.Body)
+	for _, key := range [][]string{{"k"}, {"k"}, nil} {
+		if got := a.send(request{body: "b", key: key}); got.Code != http.StatusCreated || got.Header().Get("Idempotency-Replayed") != "" {
+			t.Errorf("got %d %v %s, want it to be done", got.Code, got.Header(), got.Body)
+		}
 	}
 }
