@@ -30,11 +30,20 @@ func id(n int) string { return fmt.Sprintf("0190b0a4-7c3e-7b1a-8f1e-%012x", n) }
 // and whose IDs are counted.
 func newService(t *testing.T) *usecase.Service {
 	t.Helper()
+	return serviceOn(newStore(t))
+}
+
+func newStore(t *testing.T) usecase.Store {
+	t.Helper()
 	store, err := sqlite.Open(sqlitetest.Migrated(t, migrations.Files))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
+	return store
+}
+
+func serviceOn(store usecase.Store) *usecase.Service {
 	count := 0
 	return usecase.New(store, func() time.Time { return epoch }, func() string {
 		count++

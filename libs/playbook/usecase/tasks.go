@@ -3,6 +3,7 @@ package usecase
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/soketsugo/soketsugo/libs/playbook/domain"
@@ -122,7 +123,7 @@ func (s *Service) CompleteTask(ctx context.Context, workspace domain.Workspace, 
 	if err != nil {
 		return domain.Task{}, err
 	}
-	if task.LeaseToken == lease.Token && task.State == domain.TaskDone {
+	if lease.ended(task, domain.TaskDone) {
 		return task, nil
 	}
 	steps, err := s.store.Steps(ctx, workspace, task.PlaybookID, task.PlaybookRevision)
@@ -135,7 +136,7 @@ func (s *Service) CompleteTask(ctx context.Context, workspace domain.Workspace, 
 	}
 	task, err = s.store.CompleteTask(ctx, workspace, lease, outcome, next)
 	if err != nil {
-		return domain.Task{}, fmt.Errorf("completing the task: %w", err)
+		return s.endedMeanwhile(ctx, workspace, lease, fmt.Errorf("completing the task: %w", err), domain.TaskDone)
 	}
 	return task, nil
 }
@@ -148,14 +149,14 @@ func (s *Service) FailTask(ctx context.Context, workspace domain.Workspace, leas
 	if err != nil {
 		return domain.Task{}, err
 	}
-	if task.LeaseToken == lease.Token && (task.State == domain.TaskPending || task.State == domain.TaskFailed) {
+	if lease.ended(task, domain.TaskPending, domain.TaskFailed) {
 		return task, nil
 	}
 	// Nobody else can make another attempt while the lease holds.
 	after, again := domain.Retry(task.Attempts)
 	task, err = s.store.FailTask(ctx, workspace, lease, outcome, after, again)
 	if err != nil {
-		return domain.Task{}, fmt.Errorf("failing the task: %w", err)
+		return s.endedMeanwhile(ctx, workspace, lease, fmt.Errorf("failing the task: %w", err), domain.TaskPending, domain.TaskFailed)
 	}
 	return task, nil
 }
@@ -170,6 +171,28 @@ func (s *Service) held(ctx context.Context, workspace domain.Workspace, lease Le
 		return domain.Task{}, err
 	}
 	return s.GetTask(ctx, workspace, lease.TaskID)
+}
+
+// endedMeanwhile returns the task where it was refused because the same call under
+// the same lease came first, after this one had read the task; and the refusal
+// otherwise.
+func (s *Service) endedMeanwhile(ctx context.Context, workspace domain.Workspace, lease Lease, refused error, states ...domain.TaskState) (domain.Task, error) {
+	if domain.KindOf(refused) != domain.FailedPrecondition {
+		return domain.Task{}, refused
+	}
+	task, err := s.store.Task(ctx, workspace, lease.TaskID)
+	if err != nil {
+		return domain.Task{}, fmt.Errorf("reading the task again: %w", err)
+	}
+	if !lease.ended(task, states...) {
+		return domain.Task{}, refused
+	}
+	return task, nil
+}
+
+// ended says whether a task has come to one of some states under the lease.
+func (l Lease) ended(task domain.Task, states ...domain.TaskState) bool {
+	return task.LeaseToken == l.Token && slices.Contains(states, task.State)
 }
 
 func (l Lease) check() error {

@@ -108,6 +108,69 @@ func TestFailTask(t *testing.T) {
 	}
 }
 
+// overtaken is a store to which somebody else comes first when a task is to end.
+type overtaken struct {
+	usecase.Store
+	first func()
+}
+
+func (o overtaken) CompleteTask(ctx context.Context, workspace domain.Workspace, lease usecase.Lease, outcome string, next *usecase.NextTask) (domain.Task, error) {
+	o.first()
+	return o.Store.CompleteTask(ctx, workspace, lease, outcome, next)
+}
+
+func (o overtaken) FailTask(ctx context.Context, workspace domain.Workspace, lease usecase.Lease, outcome string, after time.Duration, again bool) (domain.Task, error) {
+	o.first()
+	return o.Store.FailTask(ctx, workspace, lease, outcome, after, again)
+}
+
+// What is reported a second time while the first report is under way is answered as
+// the first; what contradicts it is refused.
+func TestEndTaskMeanwhile(t *testing.T) {
+	complete, fail := (*usecase.Service).CompleteTask, (*usecase.Service).FailTask
+	for _, test := range []struct {
+		name          string
+		attempts      int
+		first, second func(*usecase.Service, context.Context, domain.Workspace, usecase.Lease, string) (domain.Task, error)
+		want          domain.TaskState // empty where the second is refused
+	}{
+		{"completed twice", 1, complete, complete, domain.TaskDone},
+		{"failed twice", 1, fail, fail, domain.TaskPending},
+		{"failed twice for good", 5, fail, fail, domain.TaskFailed},
+		{"completed after a failure", 1, fail, complete, ""},
+		{"failed after it was completed", 1, complete, fail, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, store := t.Context(), newStore(t)
+			service := serviceOn(store)
+			enrol(t, service, domain.Step{Kind: domain.StepCall, Title: "c"})
+			for n := range test.attempts - 1 {
+				over := domain.Claim{Holder: "h", Limit: 1, Token: id(900 + n), Lease: -time.Second}
+				if _, err := store.ClaimTasks(ctx, workspace, over); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, lease := claimOne(t, service)
+			var first domain.Task
+			second, err := test.second(serviceOn(overtaken{store, func() {
+				var err error
+				if first, err = test.first(service, ctx, workspace, lease, "o"); err != nil {
+					t.Fatal(err)
+				}
+			}}), ctx, workspace, lease, "o")
+			if test.want == "" {
+				if domain.KindOf(err) != domain.FailedPrecondition {
+					t.Errorf("got %+v, %v, want that it is refused", second, err)
+				}
+				return
+			}
+			if err != nil || second != first || second.State != test.want {
+				t.Errorf("got %+v, %v after %+v, want it %s", second, err, first, test.want)
+			}
+		})
+	}
+}
+
 // Requests that hold mistakes have their kinds.
 func TestTaskErrors(t *testing.T) {
 	ctx, service := t.Context(), newService(t)
