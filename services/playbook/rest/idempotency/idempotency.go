@@ -115,11 +115,15 @@ func (m *middleware) do(w http.ResponseWriter, r *http.Request, workspace domain
 	finished, final = true, answered.final()
 }
 
-// fingerprint is a hash of all that a request asks for.
+// fingerprint is a hash of all that a request asks for, its condition included.
 func fingerprint(r *http.Request, body []byte) [sha256.Size]byte {
+	asked := r.Method + "\n" + r.URL.RequestURI()
+	if condition := r.Header.Get("If-Match"); condition != "" {
+		asked += " If-Match: " + condition
+	}
 	hash := sha256.New()
-	// None of the first two holds a line break.
-	_, _ = io.WriteString(hash, r.Method+"\n"+r.URL.RequestURI()+"\n") // it never fails
+	// A URI holds no space, and none of these a line break.
+	_, _ = io.WriteString(hash, asked+"\n") // it never fails
 	_, _ = hash.Write(body)
 	return [sha256.Size]byte(hash.Sum(nil))
 }

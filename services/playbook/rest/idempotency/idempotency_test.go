@@ -77,6 +77,7 @@ type request struct {
 	// process and caller are 0 or 1.
 	process, caller    int
 	method, path, body string
+	ifMatch            string
 	key                []string
 }
 
@@ -86,6 +87,9 @@ func (a *api) send(q request) *httptest.ResponseRecorder {
 	}
 	r := httptest.NewRequest(q.method, "/v1/things"+q.path, strings.NewReader(q.body))
 	r.Header.Set("Authorization", "Bearer "+a.tokens[q.caller])
+	if q.ifMatch != "" {
+		r.Header.Set("If-Match", q.ifMatch)
+	}
 	r.Header["Idempotency-Key"] = q.key
 	if q.key == nil {
 		delete(r.Header, "Idempotency-Key")
@@ -135,6 +139,7 @@ func TestRepetition(t *testing.T) {
 		"another body":  {body: "c", key: []string{"k"}},
 		"another path":  {path: "/2", body: "b", key: []string{"k"}},
 		"another query": {path: "?x=y", body: "b", key: []string{"k"}},
+		"a condition":   {body: "b", ifMatch: `"1"`, key: []string{"k"}},
 	} {
 		if got := a.send(q); got.Code != http.StatusUnprocessableEntity || got.Header().Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: got %d %s, want 422", name, got.Code, got.Body)
@@ -165,6 +170,33 @@ func TestRepetition(t *testing.T) {
 	a.after = usecase.AnswerLife
 	if got := a.send(request{body: "c", key: []string{"k"}}); got.Code != http.StatusCreated || got.Header().Get("Idempotency-Replayed") != "" {
 		t.Errorf("when the answer is forgotten: got %d %s", got.Code, got.Body)
+	}
+}
+
+// A request with another condition is another one, and with the same one the same.
+func TestCondition(t *testing.T) {
+	a := newAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-Match") == `"1"` {
+			w.WriteHeader(http.StatusPreconditionFailed)
+			return
+		}
+		echo(w, r)
+	}, nil)
+	for _, test := range []struct {
+		name, ifMatch, key string
+		want               int
+		replayed           bool
+	}{
+		{"the first", `"1"`, "k", http.StatusPreconditionFailed, false},
+		{"the same again", `"1"`, "k", http.StatusPreconditionFailed, true},
+		{"the corrected one", `"2"`, "k", http.StatusUnprocessableEntity, false},
+		{"none", "", "k", http.StatusUnprocessableEntity, false},
+		{"the corrected one under its own key", `"2"`, "l", http.StatusCreated, false},
+	} {
+		got := a.send(request{ifMatch: test.ifMatch, key: []string{test.key}})
+		if got.Code != test.want || (got.Header().Get("Idempotency-Replayed") != "") != test.replayed {
+			t.Errorf("%s: got %d %v, want %d, replayed %v", test.name, got.Code, got.Header(), test.want, test.replayed)
+		}
 	}
 }
 
