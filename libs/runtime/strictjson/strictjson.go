@@ -17,8 +17,8 @@ import (
 	"unicode/utf8"
 )
 
-// mostMistakes ends the reading of an array: a short request must not make a long
-// answer.
+// mostMistakes bounds what is reported, about, and ends the reading of an array: a
+// short request must not make a long answer.
 const mostMistakes = 100
 
 // Mistake is something wrong at a path.
@@ -121,6 +121,9 @@ func (o *Object) at(name string) string {
 }
 
 func (o *Object) mistake(name, detail string) {
+	if len(*o.found) > mostMistakes {
+		return
+	}
 	*o.found = append(*o.found, Mistake{o.at(name), detail})
 }
 
