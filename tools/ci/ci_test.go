@@ -103,7 +103,8 @@ func TestGate(t *testing.T) {
 }
 
 // Actions of others are what they were when they were looked at: a commit, not a
-// tag, and nothing leaves a token of the repository behind in the checkout.
+// tag. Nothing leaves a token of the repository behind in the checkout, but where
+// a job fetches the branch once more, and says so.
 func TestPins(t *testing.T) {
 	pinned := regexp.MustCompile(`^(\./\S+|[\w-]+(/[\w-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$`)
 	files, err := filepath.Glob(filepath.Join(root(t), ".github/*/*.yml"))
@@ -125,8 +126,28 @@ func TestPins(t *testing.T) {
 			}
 		}
 		checkouts := strings.Count(string(content), "actions/checkout@")
-		if without := strings.Count(string(content), "persist-credentials: false"); checkouts != without {
-			t.Errorf("%s: %d checkouts, %d of them without persist-credentials", filepath.Base(file), checkouts, without)
+		without := strings.Count(string(content), "persist-credentials: false")
+		with := len(regexp.MustCompile(`(?m)^ *# .*token.*\n *persist-credentials: true$`).FindAllString(string(content), -1))
+		if checkouts != without+with {
+			t.Errorf("%s: %d checkouts, %d of them without persist-credentials, %d with a reason for them", filepath.Base(file), checkouts, without, with)
+		}
+		if fetches := strings.Count(string(content), " git fetch "); with > fetches {
+			t.Errorf("%s: %d checkouts keep a token, for %d fetches", filepath.Base(file), with, fetches)
+		}
+	}
+}
+
+// Who asks what runs takes the lock file of the branch as it is then: it is fetched
+// first, by whatever started the pipeline with an older one.
+func TestRunning(t *testing.T) {
+	files := []string{".github/workflows/release.yml"}
+	for _, process := range processes(t) {
+		files = append(files, cloudBuild(process))
+	}
+	for _, file := range files {
+		before, _, asks := strings.Cut(read(t, file), "--running")
+		if !asks || !regexp.MustCompile(`git fetch .*\+refs/heads/(\$\w+):refs/remotes/origin/(\$\w+)"?\n`).MatchString(before) {
+			t.Errorf("%s does not fetch the branch before it asks what runs", file)
 		}
 	}
 }
