@@ -203,6 +203,25 @@ func TestGoVersion(t *testing.T) {
 	}
 }
 
+// How a deploy ended is noted also if it failed, and the pipeline fails then.
+func TestNotes(t *testing.T) {
+	deploy := read(t, ".github/workflows/deploy.yml")
+	for _, want := range []string{
+		"- name: Apply\n        id: apply\n",
+		"- name: Note what runs\n        if: always() && steps.apply.outcome != 'skipped'\n",
+	} {
+		if !strings.Contains(deploy, want) {
+			t.Errorf("deploy.yml has not %q", want)
+		}
+	}
+	for _, process := range processes(t) {
+		order := regexp.MustCompile(`(?s)\.apply -- [^\n]* \|\| applied=\$\$\?\n.* note ` + process + ` [^\n]*\n *exit \$\$applied\n`)
+		if !order.MatchString(read(t, cloudBuild(process))) {
+			t.Errorf("%s does not note a deploy that failed, or does not fail with it", cloudBuild(process))
+		}
+	}
+}
+
 // Each process has a pipeline in Cloud Build, and they differ in nothing but its
 // name.
 func TestCloudBuild(t *testing.T) {

@@ -138,6 +138,11 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 			return fmt.Errorf("%s: %w", u.name, err)
 		}
 		u.look(ctx, c, before)
+		if !r.dryRun {
+			if err := lock.Begin(r.lock(to), u.name, time.Now()); err != nil {
+				return err
+			}
+		}
 		if u.applied, err = c.Apply(ctx, u.content, r.dryRun, r.force); err != nil {
 			return fmt.Errorf("%s: %w", u.name, err)
 		}
@@ -226,21 +231,26 @@ func (r *run) word(c change) string {
 	return string(c)
 }
 
+// lock is the lock file of an environment.
+func (r *run) lock(to environment.Environment) string {
+	return lock.Path(r.getenv(workspaceVariable), to.Name)
+}
+
 // record notes in the lock file what the environment now runs of a process.
 func (r *run) record(ctx context.Context, to environment.Environment, u unit) error {
 	directory, err := imagedir.Open(u.layout)
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", u.name, err)
 	}
-	workspace, commit := r.getenv(workspaceVariable), "unknown"
-	if found, err := checkout.Read(ctx, workspace); err == nil {
+	commit := "unknown"
+	if found, err := checkout.Read(ctx, r.getenv(workspaceVariable)); err == nil {
 		commit = found.Hash
 		if found.Dirty {
 			commit += "-dirty"
 		}
 	}
 	image := directory.Root().Digest.String()
-	err = lock.Record(lock.Path(workspace, to.Name), u.name, lock.Entry{
+	err = lock.Record(r.lock(to), u.name, lock.Entry{
 		Image:    image,
 		Manifest: manifest.Digest(u.content),
 		Commit:   commit,

@@ -296,6 +296,43 @@ func TestApplyFails(t *testing.T) {
 	}
 }
 
+// What is noted of a process counts no more once the cluster was touched, until
+// the deploy has come to a good end.
+func TestApplyIncomplete(t *testing.T) {
+	b := newBench(t, false)
+	b.args = b.args[:2] // rest alone
+	path := lock.Path(b.workspace, "staging")
+	before := lock.Entry{Image: "sha256:" + strings.Repeat("1", 64), Manifest: "sha256:" + strings.Repeat("2", 64), Commit: "c"}
+	if err := lock.Record(path, "s/rest", before); err != nil {
+		t.Fatal(err)
+	}
+	noted := func() lock.Entry {
+		l, err := lock.Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l["s/rest"]
+	}
+	args := append(b.toCluster(), "--no-push")
+	b.answer(t, "apply", server("2", 0))
+	if code, _, stderr := b.run(t, "", "apply", append(args, "--dry-run")...); code != 0 || noted() != before {
+		t.Errorf("a dry run: exit code %d, stderr %q, noted %+v", code, stderr, noted())
+	}
+	b.answer(t, "apply.fails", "error: the connection was lost\n")
+	code, _, stderr := b.run(t, "", "apply", args...)
+	if e := noted(); code != 1 || !strings.Contains(stderr, "the connection was lost") || !e.Incomplete || e.Image != before.Image || e.Commit != before.Commit {
+		t.Errorf("after a failure: exit code %d, stderr %q, noted %+v", code, stderr, e)
+	}
+	if err := os.Remove(filepath.Join(b.answers, "apply.fails")); err != nil {
+		t.Fatal(err)
+	}
+	b.answer(t, "state", server("2", 1))
+	code, _, stderr = b.run(t, "", "apply", args...)
+	if e := noted(); code != 0 || e.Incomplete || e.Image == before.Image {
+		t.Errorf("after a good end: exit code %d, stderr %q, noted %+v", code, stderr, e)
+	}
+}
+
 // A server that does not get ready in time is a failure with its reason.
 func TestApplyTimesOut(t *testing.T) {
 	b := newBench(t, false)

@@ -1,5 +1,6 @@
 // Package lock reads and writes the lock file of an environment: what each
-// process runs there since its last deploy that succeeded.
+// process runs there since its last deploy that succeeded,
+// and whether a later one did not.
 package lock
 
 import (
@@ -34,8 +35,12 @@ type Entry struct {
 	Manifest string `json:"manifest"`
 	// Commit is what was checked out, with "-dirty" if files differed.
 	Commit string `json:"commit"`
-	// Time is when the rollout was complete.
+	// Time is when the rollout was complete; of an incomplete entry, when the later
+	// deploy was begun.
 	Time time.Time `json:"time"`
+	// Incomplete says that a later deploy was begun and did not come to a good end,
+	// so that what runs may be something else.
+	Incomplete bool `json:"incomplete,omitempty"`
 }
 
 // digestPattern is how a digest looks.
@@ -93,6 +98,28 @@ func (l Lock) Format() ([]byte, error) {
 // Record notes what was deployed of a process. Several programs may do so at
 // once, for one file; readers never see half of one.
 func Record(path, process string, entry Entry) error {
+	return change(path, process, func(l Lock) bool {
+		l[process] = entry
+		return true
+	})
+}
+
+// Begin notes that a deploy of a process was begun, until Record notes its good
+// end. A process without an entry stays without: nothing says that it runs.
+func Begin(path, process string, now time.Time) error {
+	return change(path, process, func(l Lock) bool {
+		entry, ok := l[process]
+		if ok {
+			entry.Incomplete, entry.Time = true, now
+			l[process] = entry
+		}
+		return ok
+	})
+}
+
+// change changes the entry of a process, unless the function says that there is
+// nothing to change.
+func change(path, process string, to func(Lock) bool) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("recording %s: %w", process, err)
 	}
@@ -109,6 +136,10 @@ func Record(path, process string, entry Entry) error {
 	if err != nil {
 		return err
 	}
+	if !to(l) {
+		return nil
+	}
+	entry := l[process]
 	entry.Time = entry.Time.UTC().Truncate(time.Second)
 	l[process] = entry
 	content, err := l.Format()

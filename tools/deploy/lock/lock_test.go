@@ -52,6 +52,41 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// A deploy that was begun is incomplete until it is recorded. One of a process that
+// was never complete leaves no trace.
+func TestBegin(t *testing.T) {
+	path := lock.Path(t.TempDir(), "staging")
+	if err := lock.Begin(path, "s/a", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("there is a lock file")
+	}
+	check := func(want lock.Entry) {
+		t.Helper()
+		want.Time = want.Time.UTC().Truncate(time.Second)
+		l, err := lock.Read(path)
+		if diff := cmp.Diff(lock.Lock{"s/a": want}, l); err != nil || diff != "" {
+			t.Errorf("%v, -want +got:\n%s", err, diff)
+		}
+	}
+	good, begun := entry("1"), time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
+	if err := lock.Record(path, "s/a", good); err != nil {
+		t.Fatal(err)
+	}
+	check(good)
+	if err := lock.Begin(path, "s/a", begun); err != nil {
+		t.Fatal(err)
+	}
+	incomplete := good
+	incomplete.Incomplete, incomplete.Time = true, begun
+	check(incomplete)
+	if err := lock.Record(path, "s/a", good); err != nil {
+		t.Fatal(err)
+	}
+	check(good)
+}
+
 // Deploys that end at the same time are all recorded.
 func TestRecordAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "staging.lock")

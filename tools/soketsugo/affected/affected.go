@@ -12,7 +12,8 @@ import (
 
 // What a change means for a process.
 const (
-	// Deploy says that its image or a manifest differs.
+	// Deploy says that its image or a manifest differs, or may differ because a
+	// deploy to the environment came to no good end.
 	Deploy = "deploy"
 	// Test says that it deploys the same, but files that its tests read differ.
 	Test = "test"
@@ -41,6 +42,9 @@ type Process struct {
 	Image *Difference `json:"image,omitempty"`
 	// Manifests are the rendered manifests that differ, by environment.
 	Manifests map[string]Difference `json:"manifests,omitempty"`
+	// Incomplete says that a later deploy than the one that is noted came to no good
+	// end, so that what runs may differ from both.
+	Incomplete bool `json:"incomplete,omitempty"`
 	// Tests are the labels of tests that read a file that differs.
 	Tests []string `json:"tests,omitempty"`
 }
@@ -87,8 +91,9 @@ func ByRevision(base string, before, after map[string]deployment.Deployment, tes
 }
 
 // ByEnvironment compares deployments with what an environment runs by its lock
-// file. A deploy that failed is not in there and stays due. newer are the
-// processes of which the environment runs a later commit's.
+// file. A deploy that failed is not in there and stays due; what was there before
+// it is due too, as after a commit that takes back the one that failed. newer are
+// the processes of which the environment runs a later commit's.
 func ByEnvironment(environment string, running lock.Lock, newer map[string]bool, after map[string]deployment.Deployment) Report {
 	report := Report{Environment: environment}
 	for _, process := range names(running, after) {
@@ -98,19 +103,20 @@ func ByEnvironment(environment string, running lock.Lock, newer map[string]bool,
 		if isCurrent && !isDeployed && !isOld {
 			continue // it does not run in this environment
 		}
-		found := Process{Process: process, State: Same, Job: current.Job, Manifests: map[string]Difference{}}
+		found := Process{Process: process, State: Same, Job: current.Job, Incomplete: old.Incomplete, Manifests: map[string]Difference{}}
 		if old.Image != current.Image {
 			found.Image = &Difference{Before: old.Image, After: current.Image}
 		}
 		if old.Manifest != manifest {
 			found.Manifests[environment] = Difference{Before: old.Manifest, After: manifest}
 		}
+		differs := found.Image != nil || len(found.Manifests) > 0 || found.Incomplete
 		switch {
 		case isOld && !isDeployed:
 			found.State = Removed
-		case newer[process] && (found.Image != nil || len(found.Manifests) > 0):
+		case newer[process] && differs:
 			found.State = Newer
-		case found.Image != nil || len(found.Manifests) > 0:
+		case differs:
 			found.State = Deploy
 		}
 		report.add(found)

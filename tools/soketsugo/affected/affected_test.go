@@ -82,16 +82,21 @@ func TestByEnvironment(t *testing.T) {
 		"s/removed":  {Image: "4", Manifest: "4s"},
 		"s/newer":    {Image: "7", Manifest: "7s"},
 		"s/noted":    {Image: "8", Manifest: "8s"},
+		// Its deploy failed, and a commit took that back.
+		"s/incomplete": {Image: "9", Manifest: "9s", Incomplete: true},
+		"s/behind":     {Image: "9", Manifest: "9s", Incomplete: true},
 	}
-	newer := map[string]bool{"s/newer": true, "s/noted": true}
+	newer := map[string]bool{"s/newer": true, "s/noted": true, "s/behind": true}
 	report := affected.ByEnvironment("staging", running, newer, map[string]deployment.Deployment{
-		"s/same":      deployed("1", "1s", "9p"),
-		"s/image":     deployed("9", "9s", "9p"),
-		"s/manifest":  deployed("3", "9s", "9p"),
-		"s/new":       deployed("5", "5s", "5p"),
-		"s/newer":     deployed("6", "6s", "6p"),
-		"s/noted":     deployed("8", "8s", "8p"),
-		"s/elsewhere": {Image: "6", Manifests: map[string]string{"production": "6p"}},
+		"s/incomplete": deployed("9", "9s", "9p"),
+		"s/behind":     deployed("9", "9s", "9p"),
+		"s/same":       deployed("1", "1s", "9p"),
+		"s/image":      deployed("9", "9s", "9p"),
+		"s/manifest":   deployed("3", "9s", "9p"),
+		"s/new":        deployed("5", "5s", "5p"),
+		"s/newer":      deployed("6", "6s", "6p"),
+		"s/noted":      deployed("8", "8s", "8p"),
+		"s/elsewhere":  {Image: "6", Manifests: map[string]string{"production": "6p"}},
 	})
 	got := map[string]string{}
 	for _, p := range report.Processes {
@@ -99,7 +104,7 @@ func TestByEnvironment(t *testing.T) {
 	}
 	want := map[string]string{
 		"s/same": affected.Same, "s/image": affected.Deploy, "s/manifest": affected.Deploy, "s/removed": affected.Removed, "s/new": affected.Deploy,
-		"s/newer": affected.Newer, "s/noted": affected.Same,
+		"s/newer": affected.Newer, "s/noted": affected.Same, "s/incomplete": affected.Deploy, "s/behind": affected.Newer,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
@@ -189,5 +194,11 @@ s/rest     deploy   image 0123456789ab -> fedcba987654; manifest of production, 
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+	out.Reset()
+	incomplete := lock.Lock{"s/grpc": {Image: "4", Manifest: "4", Incomplete: true}}
+	affected.ByEnvironment("staging", incomplete, nil, map[string]deployment.Deployment{"s/grpc": deployed("4", "4", "4")}).Print(&out)
+	if want := "s/grpc  deploy   a deploy came to no good end\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }

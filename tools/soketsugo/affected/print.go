@@ -30,6 +30,9 @@ func (p Process) details() string {
 	if environments := slices.Sorted(maps.Keys(p.Manifests)); len(environments) > 0 {
 		parts = append(parts, "manifest of "+strings.Join(environments, ", "))
 	}
+	if p.Incomplete {
+		parts = append(parts, "a deploy came to no good end")
+	}
 	if p.State == Test {
 		shown := strings.Join(p.Tests[:min(len(p.Tests), shownTests)], " ")
 		if len(p.Tests) > shownTests {

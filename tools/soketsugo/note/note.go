@@ -19,6 +19,9 @@ import (
 // theirs at the same time, and people merge.
 const attempts = 5
 
+// errNoNote is what another attempt does not mend.
+var errNoNote = errors.New("there is no note")
+
 // A Target is where to push to.
 type Target struct {
 	// Remote is a name that git knows, or an address.
@@ -27,8 +30,10 @@ type Target struct {
 }
 
 // Push commits the note of a process to a branch, on top of whatever the branch
-// holds by now. The checkout at root stays as it is. pause is how long to wait
-// after the first push that came too late; after the next ones it is longer.
+// holds by now: what runs, or that an apply came to no good end. Where the branch
+// has a later note there is nothing to do. The checkout at root stays as it is.
+// pause is how long to wait after the first push that came too late; after the
+// next ones it is longer.
 func Push(ctx context.Context, root, environment, process string, to Target, pause time.Duration) error {
 	noted, err := lock.Read(lock.Path(root, environment))
 	if err != nil {
@@ -36,7 +41,9 @@ func Push(ctx context.Context, root, environment, process string, to Target, pau
 	}
 	entry, ok := noted[process]
 	if !ok {
-		return fmt.Errorf("%s has no note of %s: only an apply that came to a good end writes one", lock.Path(root, environment), process)
+		// The checkout may be older than the first note of the process, of which an apply
+		// that failed then knew nothing.
+		entry = lock.Entry{Incomplete: true, Time: time.Now()}
 	}
 	var problem error
 	for attempt := range attempts {
@@ -47,8 +54,8 @@ func Push(ctx context.Context, root, environment, process string, to Target, pau
 			case <-time.After(time.Duration(attempt) * pause):
 			}
 		}
-		if problem = try(ctx, root, environment, process, entry, to); problem == nil {
-			return nil
+		if problem = try(ctx, root, environment, process, entry, to); problem == nil || errors.Is(problem, errNoNote) {
+			return problem
 		}
 	}
 	return problem
@@ -75,15 +82,30 @@ func try(ctx context.Context, root, environment, process string, entry lock.Entr
 	if err != nil {
 		return err
 	}
-	if old, ok := running[process]; ok && old.Image == entry.Image && old.Manifest == entry.Manifest {
-		return nil // it runs the same, since before
+	old, ok := running[process]
+	same := old.Image == entry.Image && old.Manifest == entry.Manifest
+	message := fmt.Sprintf("Note that %s runs a new %s", environment, process)
+	switch {
+	case !ok && entry.Incomplete:
+		return fmt.Errorf("%w of %s, here and in the lock file of %s: only an apply that came to a good end makes the first", errNoNote, process, to.Branch)
+	case ok && !entry.Time.After(old.Time):
+		return nil // the apply did not get as far as to note anything, or another one did since
+	case entry.Incomplete && old.Incomplete, !entry.Incomplete && !old.Incomplete && same:
+		return nil // the branch says so already
+	case entry.Incomplete:
+		// What was complete last is what the branch says, which may know of more.
+		old.Incomplete, old.Time = true, entry.Time
+		entry = old
+		message = fmt.Sprintf("Note that a deploy of %s to %s is incomplete", process, environment)
+	case same:
+		message = fmt.Sprintf("Note that %s runs %s again", environment, process)
 	}
 	if err := lock.Record(file, process, entry); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
 		{"add", "--", file},
-		{"commit", "--quiet", "--message", fmt.Sprintf("Note that %s runs a new %s", environment, process)},
+		{"commit", "--quiet", "--message", message},
 		{"push", "--quiet", to.Remote, "HEAD:refs/heads/" + to.Branch},
 	} {
 		if err := git(ctx, tree, args...); err != nil {

@@ -89,6 +89,90 @@ func TestPushOne(t *testing.T) {
 	}
 }
 
+// A deploy that came to no good end marks what the branch has, which may be later
+// than what the checkout knew; a good end clears it, also with the same digests.
+// What was noted before the branch's own note says nothing.
+func TestPushIncomplete(t *testing.T) {
+	begun := time.Now().Truncate(time.Second)
+	entry := func(number string, after time.Duration, incomplete bool) *lock.Entry {
+		return &lock.Entry{Image: digest(number), Manifest: digest(number), Commit: "c", Time: begun.Add(after).UTC(), Incomplete: incomplete}
+	}
+	for name, test := range map[string]struct {
+		branch, noted *lock.Entry
+		want          *lock.Entry
+		message       string
+	}{
+		"a deploy that failed": {
+			entry("1", 0, false), entry("1", time.Minute, true), entry("1", time.Minute, true), "Note that a deploy of s/rest to staging is incomplete",
+		},
+		"one that failed again": {
+			entry("1", 0, true), entry("1", time.Minute, true), entry("1", 0, true), "begin",
+		},
+		"one that failed, of a checkout that did not know of the last that was complete": {
+			entry("2", time.Second, false), entry("1", time.Minute, true), entry("2", time.Minute, true), "Note that a deploy of s/rest to staging is incomplete",
+		},
+		"the same as before it": {
+			entry("1", 0, true), entry("1", time.Minute, false), entry("1", time.Minute, false), "Note that staging runs s/rest again",
+		},
+		"something else": {
+			entry("1", 0, true), entry("2", time.Minute, false), entry("2", time.Minute, false), "Note that staging runs a new s/rest",
+		},
+		"an apply that began nothing, after one that failed": {
+			entry("1", 0, true), entry("1", 0, false), entry("1", 0, true), "begin",
+		},
+		"an apply that began nothing, in an old checkout": {
+			entry("2", time.Minute, false), entry("1", 0, false), entry("2", time.Minute, false), "begin",
+		},
+		"the same twice": {
+			entry("1", 0, false), entry("1", time.Minute, false), entry("1", 0, false), "begin",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			origin := newOrigin(t)
+			clone := newClone(t, origin)
+			if err := lock.Record(lock.Path(clone, "staging"), "s/rest", *test.branch); err != nil {
+				t.Fatal(err)
+			}
+			git(t, clone, "add", ".")
+			git(t, clone, "commit", "--quiet", "--message=begin")
+			git(t, clone, "push", "--quiet", "origin", "main")
+			if err := lock.Record(lock.Path(clone, "staging"), "s/rest", *test.noted); err != nil {
+				t.Fatal(err)
+			}
+			if err := note.Push(t.Context(), clone, "staging", "s/rest", main, 0); err != nil {
+				t.Fatal(err)
+			}
+			running, err := lock.Read(lock.Path(newClone(t, origin), "staging"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := running["s/rest"]; got != *test.want {
+				t.Errorf("the branch has %+v, want %+v", got, *test.want)
+			}
+			if message := git(t, origin, "log", "-1", "--format=%s", "main"); message != test.message {
+				t.Errorf("the last commit is %q, want %q", message, test.message)
+			}
+		})
+	}
+}
+
+// A checkout that is older than the first note of a process knows of none.
+func TestPushUnknown(t *testing.T) {
+	origin := newOrigin(t)
+	old, current := newClone(t, origin), newClone(t, origin)
+	record(t, current, "s/rest", "1")
+	if err := note.Push(t.Context(), current, "staging", "s/rest", main, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := note.Push(t.Context(), old, "staging", "s/rest", main, 0); err != nil {
+		t.Fatal(err)
+	}
+	running, err := lock.Read(lock.Path(newClone(t, origin), "staging"))
+	if entry := running["s/rest"]; err != nil || !entry.Incomplete || entry.Image != digest("1") {
+		t.Errorf("the branch has %+v, %v", entry, err)
+	}
+}
+
 func digest(number string) string { return "sha256:" + strings.Repeat(number, 64) }
 
 func record(t *testing.T, root, process, number string) {
