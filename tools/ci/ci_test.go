@@ -140,7 +140,7 @@ func TestPins(t *testing.T) {
 // Who asks what runs takes the lock file of the branch as it is then: it is fetched
 // first, by whatever started the pipeline with an older one.
 func TestRunning(t *testing.T) {
-	files := []string{".github/workflows/release.yml"}
+	files := []string{".github/workflows/release.yml", ".github/workflows/deploy.yml"}
 	for _, process := range processes(t) {
 		files = append(files, cloudBuild(process))
 	}
@@ -200,6 +200,15 @@ func TestGoVersion(t *testing.T) {
 		if want := "name: golang:" + version[1] + "\n"; !strings.Contains(read(t, cloudBuild(process)), want) {
 			t.Errorf("%s has not %q", cloudBuild(process), want)
 		}
+	}
+}
+
+// Jobs that run again have the outputs of the first attempt, so what is due is
+// found out once more before anything is pushed.
+func TestRunAgain(t *testing.T) {
+	order := regexp.MustCompile(`(?s) affected .*"\$state" = newer \].*::error::.*exit 1\n.*:push" --.*\.apply" --`)
+	if !order.MatchString(read(t, ".github/workflows/deploy.yml")) {
+		t.Error("deploy.yml does not refuse what is older than what runs, or too late")
 	}
 }
 
