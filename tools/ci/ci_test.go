@@ -203,6 +203,24 @@ func TestGoVersion(t *testing.T) {
 	}
 }
 
+// Servers are deployed after Jobs that came to a good end, or where none was due.
+// One that takes too long counts as cancelled, not as failed.
+func TestServers(t *testing.T) {
+	var workflow struct {
+		Jobs map[string]struct {
+			If string `json:"if"`
+		} `json:"jobs"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, ".github/workflows/release.yml")), &workflow); err != nil {
+		t.Fatal(err)
+	}
+	const want = "${{ !cancelled() && needs.due.result == 'success' && needs.due.outputs.servers != '[]' " +
+		"&& (needs.jobs.result == 'success' || needs.jobs.result == 'skipped') }}"
+	if got := workflow.Jobs["servers"].If; got != want {
+		t.Errorf("servers are deployed if %s, want %s", got, want)
+	}
+}
+
 // Jobs that run again have the outputs of the first attempt, so what is due is
 // found out once more before anything is pushed.
 func TestRunAgain(t *testing.T) {
