@@ -113,6 +113,16 @@ func (c Cluster) RemoveConfigMaps(ctx context.Context, names []string) error {
 	return nil
 }
 
+// RemoveJob removes a Job and waits until it is gone.
+func (c Cluster) RemoveJob(ctx context.Context, name string) error {
+	resource := "job.batch/" + name
+	if _, err := c.output(ctx, nil, "delete", "--ignore-not-found", "--output=name", resource); err != nil {
+		return fmt.Errorf("removing %s, which failed and would not run again: %w; somebody who may has to run kubectl --namespace=%s delete %s (docs/deploy.md has the Role)",
+			resource, err, c.Namespace, resource)
+	}
+	return nil
+}
+
 // Words returns every string in the ReplicaSets, Jobs and pods with these labels:
 // the names of all that they use are among them, wherever a pod can name it.
 func (c Cluster) Words(ctx context.Context, labels map[string]string) (map[string]bool, error) {

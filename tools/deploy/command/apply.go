@@ -143,6 +143,9 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 				return err
 			}
 		}
+		if before, err = r.again(ctx, c, *u, before); err != nil {
+			return fmt.Errorf("%s: %w", u.name, err)
+		}
 		if u.applied, err = c.Apply(ctx, u.content, r.dryRun, r.force); err != nil {
 			return fmt.Errorf("%s: %w", u.name, err)
 		}
@@ -196,6 +199,27 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 		r.prune(ctx, c, u)
 	}
 	return errors.Join(failures...)
+}
+
+// again removes a Job that failed, so that applying it makes it anew: it has its
+// name for a week, and as it is it would be found unchanged. It returns the other
+// objects.
+func (r *run) again(ctx context.Context, c cluster.Cluster, u unit, before []cluster.Object) ([]cluster.Object, error) {
+	var others []cluster.Object
+	for _, object := range before {
+		phase, text := object.State(0)
+		if object.Kind != "Job" || phase != cluster.Failed {
+			others = append(others, object)
+			continue
+		}
+		if !r.dryRun {
+			if err := c.RemoveJob(ctx, object.Metadata.Name); err != nil {
+				return nil, err
+			}
+		}
+		fmt.Fprintf(r.stdout, "%s: %s %s: %s, to run again\n", u.name, object.Resource(), text, r.word(removed))
+	}
+	return others, nil
 }
 
 // diagnosisPatience is how long asking for reasons may take.

@@ -197,6 +197,9 @@ func TestRefusals(t *testing.T) {
 const complete = `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"s-migrate-1","uid":"j","resourceVersion":"7"},
 "spec":{"selector":{"matchLabels":{"job":"j"}}},"status":{"succeeded":1,"conditions":[{"type":"Complete","status":"True"}]}}`
 
+var failed = strings.Replace(complete, `"succeeded":1,"conditions":[{"type":"Complete","status":"True"}]`,
+	`"failed":1,"conditions":[{"type":"Failed","status":"True","reason":"PodFailurePolicy","message":"exit code 3"}]`, 1)
+
 func server(resourceVersion string, available int) string {
 	return fmt.Sprintf(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"s-rest","uid":"d","resourceVersion":%q,"generation":1},
 "spec":{"replicas":1,"selector":{"matchLabels":{"app":"rest"}}},
@@ -264,8 +267,6 @@ func TestApplyAgain(t *testing.T) {
 func TestApplyFails(t *testing.T) {
 	b := newBench(t, false)
 	b.commit(t)
-	failed := strings.Replace(complete, `"succeeded":1,"conditions":[{"type":"Complete","status":"True"}]`,
-		`"failed":1,"conditions":[{"type":"Failed","status":"True","reason":"PodFailurePolicy","message":"exit code 3"}]`, 1)
 	b.answer(t, "apply", failed)
 	b.answer(t, "state", failed)
 	b.answer(t, "pods", `{"kind":"List","items":[{"kind":"Pod","metadata":{"name":"s-migrate-1-x","uid":"p"},"status":{"phase":"Failed",
@@ -293,6 +294,44 @@ func TestApplyFails(t *testing.T) {
 	}
 	if l, err := lock.Read(lock.Path(b.workspace, "staging")); err != nil || len(l) != 0 {
 		t.Errorf("the lock has %v, %v", l, err)
+	}
+}
+
+// Applied again, a Job that failed is removed and runs anew.
+func TestApplyFailedJobAgain(t *testing.T) {
+	b := newBench(t, false)
+	b.args = append(b.args[:1], b.args[2])
+	b.answer(t, "current", failed)
+	b.answer(t, "apply", failed)
+	const why, remove = "s/migrate: job.batch/s-migrate-1 failed: PodFailurePolicy: exit code 3: ", "delete --ignore-not-found --output=name job.batch/s-migrate-1"
+	args := append(b.toCluster(), "--no-push", "--timeout=5s")
+	code, stdout, stderr := b.run(t, "", "apply", append(args, "--dry-run")...)
+	if want := why + "would be removed, to run again\ns/migrate: job.batch/s-migrate-1 would be created\n"; code != 0 || stdout != want {
+		t.Errorf("a dry run: exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	if calls := b.calls(t); slices.Contains(calls, remove) {
+		t.Errorf("a dry run: kubectl was called for %q", calls)
+	}
+
+	b.answer(t, "delete.fails", "Error from server (Forbidden): you may not\n")
+	code, _, stderr = b.run(t, "", "apply", args...)
+	if want := "(Forbidden): you may not; somebody who may has to run kubectl --namespace=playbook delete job.batch/s-migrate-1"; code != 1 || !strings.Contains(stderr, want) {
+		t.Errorf("forbidden: exit code %d, stderr %q, want %q", code, stderr, want)
+	}
+	if err := os.Remove(filepath.Join(b.answers, "delete.fails")); err != nil {
+		t.Fatal(err)
+	}
+
+	b.answer(t, "apply", strings.Replace(complete, `"resourceVersion":"7"`, `"resourceVersion":"9"`, 1))
+	b.answer(t, "state", complete)
+	code, stdout, stderr = b.run(t, "", "apply", args...)
+	if want := why + "removed, to run again\ns/migrate: job.batch/s-migrate-1 created\n"; code != 0 || !strings.HasPrefix(stdout, want) {
+		t.Errorf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+	calls := b.calls(t)
+	removed := slices.Index(calls[len(calls)-4:], remove)
+	if applied := slices.Index(calls[len(calls)-4:], "apply --server-side --field-manager=soketsugo --output=json --filename=-"); removed < 0 || removed > applied {
+		t.Errorf("kubectl was called for %q", calls)
 	}
 }
 
