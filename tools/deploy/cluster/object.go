@@ -34,8 +34,10 @@ type Metadata struct {
 // Spec is what was asked for, of a Deployment, a Job and a
 // HorizontalPodAutoscaler.
 type Spec struct {
-	Replicas    *int32 `json:"replicas"`
-	Selector    any    `json:"selector"`
+	Replicas *int32 `json:"replicas"`
+	Selector any    `json:"selector"`
+	// Template is that of the pods.
+	Template    any    `json:"template"`
 	MinReplicas *int32 `json:"minReplicas"`
 	Target      struct {
 		APIVersion string `json:"apiVersion"`

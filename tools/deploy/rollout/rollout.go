@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -40,8 +41,10 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var open []string
+	templates := map[string]any{}
 	for _, workload := range workloads {
 		open = append(open, workload.Resource())
+		templates[workload.Resource()] = workload.Spec.Template
 	}
 	said, problems, missed := map[string]string{}, map[string]error{}, 0
 	for len(open) > 0 {
@@ -60,6 +63,12 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 		for _, object := range objects {
 			resource := object.Resource()
 			phase, text := object.State(w.Least[resource])
+			problem := fmt.Errorf("%s %s", resource, text)
+			if object.Kind == "Deployment" && !reflect.DeepEqual(object.Spec.Template, templates[resource]) {
+				// Whatever comes of it, it is not what was applied.
+				phase, text = cluster.Failed, "has other pods than were applied"
+				problem = fmt.Errorf("somebody else changed %s meanwhile", resource)
+			}
 			if said[resource] != text {
 				said[resource] = text
 				w.print("%6.1f s  %s %s", time.Since(started).Seconds(), resource, text)
@@ -69,7 +78,7 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 			}
 			switch phase {
 			case cluster.Failed:
-				problems[resource] = fmt.Errorf("%s %s", resource, text)
+				problems[resource] = problem
 				fallthrough
 			case cluster.Done:
 				open = slices.DeleteFunc(open, func(name string) bool { return name == resource })
