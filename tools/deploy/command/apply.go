@@ -172,7 +172,7 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 	if len(units) == 0 {
 		return nil
 	}
-	watch := rollout.Watch{Cluster: c, Interval: time.Second, Least: cluster.Least(all), Out: r.stdout}
+	watch := rollout.Watch{Cluster: c, Interval: time.Second, Patience: patience, Least: cluster.Least(all), Out: r.stdout}
 	problems := watch.Wait(ctx, waiting)
 	// What the cluster knows is worth a moment more.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnosisPatience)
@@ -221,6 +221,10 @@ func (r *run) again(ctx context.Context, c cluster.Cluster, u unit, before []clu
 	}
 	return others, nil
 }
+
+// patience is for how long the cluster may fail to answer: as long as the API server
+// may be away while it is updated.
+const patience = 5 * time.Minute
 
 // diagnosisPatience is how long asking for reasons may take.
 const diagnosisPatience = 30 * time.Second

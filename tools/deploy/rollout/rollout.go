@@ -3,6 +3,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,14 +15,14 @@ import (
 	"github.com/soketsugo/soketsugo/tools/deploy/cluster"
 )
 
-// attempts is how many times in a row the cluster may fail to answer.
-const attempts = 10
-
 // A Watch is one wait for some workloads.
 type Watch struct {
 	Cluster cluster.Cluster
 	// Interval is the time between two looks.
 	Interval time.Duration
+	// Patience is for how long the cluster may fail to answer, without an answer
+	// between.
+	Patience time.Duration
 	// Least are the fewest replicas of Deployments that are scaled, by resource.
 	Least map[string]int32
 	// Out gets a line for each step and what Jobs write.
@@ -46,19 +47,29 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 		open = append(open, workload.Resource())
 		templates[workload.Resource()] = workload.Spec.Template
 	}
-	said, problems, missed := map[string]string{}, map[string]error{}, 0
+	said, problems := map[string]string{}, map[string]error{}
+	var silent time.Time // since when the cluster does not answer
+	var complaint string
 	for len(open) > 0 {
 		objects, err := w.Cluster.Get(ctx, open...)
-		if err != nil {
-			if missed++; missed >= attempts || ctx.Err() != nil {
-				for _, resource := range open {
-					problems[resource] = err
-				}
-				break
+		switch {
+		case err == nil:
+			silent, complaint = time.Time{}, ""
+		case ctx.Err() != nil: // kubectl was ended
+		default:
+			if silent.IsZero() {
+				silent = time.Now()
 			}
-			w.print("the cluster does not answer: %v", err)
-		} else {
-			missed = 0
+			if time.Since(silent) >= w.Patience {
+				for _, resource := range open {
+					problems[resource] = fmt.Errorf("%s: no answer for %s: %w", resource, w.Patience, err)
+				}
+				open = nil
+			}
+			if text := err.Error(); text != complaint {
+				complaint = text
+				w.print("%6.1f s  the cluster does not answer: %s", time.Since(started).Seconds(), text)
+			}
 		}
 		for _, object := range objects {
 			resource := object.Resource()
@@ -90,7 +101,7 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 		select {
 		case <-ctx.Done():
 			for _, resource := range open {
-				problems[resource] = fmt.Errorf("%s %s: %w", resource, said[resource], context.Cause(ctx))
+				problems[resource] = fmt.Errorf("%s %s: %w", resource, cmp.Or(complaint, said[resource], "was not looked at"), context.Cause(ctx))
 			}
 			open = nil
 		case <-time.After(w.Interval):

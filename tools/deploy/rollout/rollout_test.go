@@ -1,7 +1,10 @@
 package rollout_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +51,7 @@ func deployment(image string, available int, more string) string {
 }
 
 // wait waits for what is applied as the first answer has it.
-func wait(t *testing.T, w rollout.Watch, answers ...string) (printed string, problem error) {
+func wait(t *testing.T, w *rollout.Watch, answers ...string) (printed string, problem error) {
 	t.Helper()
 	w.Cluster = newCluster(t, answers[:1])
 	applied, err := w.Cluster.Get(t.Context(), "deployment.apps/x")
@@ -66,11 +69,45 @@ func wait(t *testing.T, w rollout.Watch, answers ...string) (printed string, pro
 // runs.
 func TestWaitOther(t *testing.T) {
 	applied := deployment("a", 1, "")
-	printed, problem := wait(t, rollout.Watch{}, applied, applied, deployment("b", 2, ""))
+	printed, problem := wait(t, &rollout.Watch{}, applied, applied, deployment("b", 2, ""))
 	if problem == nil || problem.Error() != "somebody else changed deployment.apps/x meanwhile" {
 		t.Errorf("the problem is %v, printed:\n%s", problem, printed)
 	}
-	if printed, problem := wait(t, rollout.Watch{}, applied, applied, deployment("a", 2, "")); problem != nil {
+	if printed, problem := wait(t, &rollout.Watch{}, applied, applied, deployment("a", 2, "")); problem != nil {
 		t.Errorf("the problem is %v, printed:\n%s", problem, printed)
+	}
+}
+
+// A cluster that does not answer for a while is asked again, and complained about
+// once for each reason.
+func TestWaitSilence(t *testing.T) {
+	const away, refused = "Error: no route to host\n", "Error: connection refused\n"
+	applied, done := deployment("a", 1, ""), deployment("a", 2, "")
+	answers := []string{applied}
+	for range 7 {
+		answers = append(answers, away)
+	}
+	for range 7 {
+		answers = append(answers, refused)
+	}
+	printed, problem := wait(t, &rollout.Watch{Patience: time.Minute}, append(answers, done)...)
+	if problem != nil || strings.Count(printed, "no route to host") != 1 || strings.Count(printed, "connection refused") != 1 {
+		t.Errorf("the problem is %v, printed:\n%s", problem, printed)
+	}
+	printed, problem = wait(t, &rollout.Watch{Patience: 20 * time.Millisecond}, applied, refused)
+	if problem == nil || !strings.Contains(problem.Error(), "deployment.apps/x: no answer for 20ms: ") || !strings.Contains(problem.Error(), "connection refused") {
+		t.Errorf("the problem is %v, printed:\n%s", problem, printed)
+	}
+}
+
+// The end of the wait ends it also while the cluster does not answer.
+func TestWaitEnds(t *testing.T) {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, errors.New("gave up"))
+	defer cancel()
+	w := rollout.Watch{Cluster: newCluster(t, []string{"Error: connection refused\n"}), Interval: time.Millisecond, Patience: time.Minute, Out: io.Discard}
+	workload := cluster.Object{APIVersion: "apps/v1", Kind: "Deployment", Metadata: cluster.Metadata{Name: "x"}}
+	problem := w.Wait(ctx, []cluster.Object{workload})["deployment.apps/x"]
+	if problem == nil || !strings.Contains(problem.Error(), "connection refused") || !strings.HasSuffix(problem.Error(), ": gave up") {
+		t.Errorf("the problem is %v", problem)
 	}
 }
