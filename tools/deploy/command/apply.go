@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -131,6 +132,7 @@ func (r *run) pushImage(ctx context.Context, p process, args []string) int {
 // done.
 func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.Cluster, units []unit) error {
 	var waiting, all []cluster.Object
+	stuck := map[string]bool{}
 	for i := range units {
 		u := &units[i]
 		before, err := c.Current(ctx, u.content)
@@ -158,6 +160,7 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 				fmt.Fprintf(r.stdout, "%s: %s %s already\n", u.name, object.Resource(), text)
 				continue
 			}
+			stuck[object.Resource()] = isStuck(object, before)
 			if object.IsWorkload() {
 				waiting = append(waiting, object)
 			}
@@ -172,7 +175,9 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 	if len(units) == 0 {
 		return nil
 	}
-	watch := rollout.Watch{Cluster: c, Interval: time.Second, Patience: patience, Least: cluster.Least(all), Out: r.stdout}
+	watch := rollout.Watch{
+		Cluster: c, Interval: time.Second, Patience: patience, Least: cluster.Least(all), Stuck: stuck, Grace: grace, Out: r.stdout,
+	}
 	problems := watch.Wait(ctx, waiting)
 	// What the cluster knows is worth a moment more.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnosisPatience)
@@ -226,6 +231,10 @@ func (r *run) again(ctx context.Context, c cluster.Cluster, u unit, before []clu
 // may be away while it is updated.
 const patience = 5 * time.Minute
 
+// grace is how long a Deployment may take that was stuck already: as long as
+// Kubernetes waits at most before it starts a container again that crashed.
+const grace = 5 * time.Minute
+
 // diagnosisPatience is how long asking for reasons may take.
 const diagnosisPatience = 30 * time.Second
 
@@ -249,6 +258,15 @@ func changeOf(object cluster.Object, before []cluster.Object) change {
 		}
 	}
 	return created
+}
+
+// isStuck tells whether an object is a Deployment that made no progress before it was
+// applied and got the same pods. The cluster goes on saying so until it is complete.
+func isStuck(object cluster.Object, before []cluster.Object) bool {
+	return object.Kind == "Deployment" && slices.ContainsFunc(before, func(old cluster.Object) bool {
+		phase, _ := old.State(0)
+		return old.Resource() == object.Resource() && phase == cluster.Failed && reflect.DeepEqual(old.Spec.Template, object.Spec.Template)
+	})
 }
 
 // word says what was done, or in a dry run would be.

@@ -335,6 +335,29 @@ func TestApplyFailedJobAgain(t *testing.T) {
 	}
 }
 
+// A Deployment that was stuck and is applied unchanged, after what it lacked was
+// mended, may still come to a good end; one that gets stuck now has failed.
+func TestApplyStuck(t *testing.T) {
+	stuck := strings.Replace(server("1", 0), `"availableReplicas":0`,
+		`"availableReplicas":0,"conditions":[{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","message":"It has timed out."}]`, 1)
+	other := strings.Replace(stuck, `"spec":{`, `"spec":{"template":{"metadata":{"labels":{"other":"pods"}}},`, 1)
+	for name, test := range map[string]struct {
+		before string
+		want   int
+	}{"stuck before": {stuck, 0}, "other pods": {other, 1}, "new": {"", 1}} {
+		b := newBench(t, false)
+		b.args = b.args[:2] // rest alone
+		b.answer(t, "current", test.before)
+		b.answer(t, "apply", stuck)
+		b.answer(t, "state", stuck)
+		b.answer(t, "state.next", server("2", 1))
+		code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--no-push", "--timeout=5s")...)
+		if code != test.want {
+			t.Errorf("%s: exit code %d, stderr %q, stdout:\n%s", name, code, stderr, stdout)
+		}
+	}
+}
+
 // What is noted of a process counts no more once the cluster was touched, until
 // the deploy has come to a good end.
 func TestApplyIncomplete(t *testing.T) {

@@ -25,6 +25,10 @@ type Watch struct {
 	Patience time.Duration
 	// Least are the fewest replicas of Deployments that are scaled, by resource.
 	Least map[string]int32
+	// Stuck are the Deployments, by resource, that had come to a halt before they were
+	// applied, with the pods that they have now. They count as failed after Grace.
+	Stuck map[string]bool
+	Grace time.Duration
 	// Out gets a line for each step and what Jobs write.
 	Out io.Writer
 
@@ -75,6 +79,9 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 			resource := object.Resource()
 			phase, text := object.State(w.Least[resource])
 			problem := fmt.Errorf("%s %s", resource, text)
+			if phase == cluster.Failed && w.Stuck[resource] && time.Since(started) < w.Grace {
+				phase, text = cluster.Going, text+" That was so before; what it lacked may be there now."
+			}
 			if object.Kind == "Deployment" && !reflect.DeepEqual(object.Spec.Template, templates[resource]) {
 				// Whatever comes of it, it is not what was applied.
 				phase, text = cluster.Failed, "has other pods than were applied"

@@ -100,6 +100,22 @@ func TestWaitSilence(t *testing.T) {
 	}
 }
 
+// What was stuck before it was applied has some time until it counts as failed.
+func TestWaitStuck(t *testing.T) {
+	stuck := deployment("a", 1, `,"conditions":[{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","message":"It has timed out."}]`)
+	resource := map[string]bool{"deployment.apps/x": true}
+	printed, problem := wait(t, &rollout.Watch{Stuck: resource, Grace: time.Minute}, stuck, stuck, stuck, deployment("a", 2, ""))
+	if problem != nil || !strings.Contains(printed, "It has timed out. That was so before") {
+		t.Errorf("mended: the problem is %v, printed:\n%s", problem, printed)
+	}
+	for name, w := range map[string]*rollout.Watch{"too long": {Stuck: resource, Grace: 50 * time.Millisecond}, "not before": {Grace: time.Minute}} {
+		printed, problem := wait(t, w, stuck, stuck)
+		if problem == nil || problem.Error() != "deployment.apps/x It has timed out." {
+			t.Errorf("%s: the problem is %v, printed:\n%s", name, problem, printed)
+		}
+	}
+}
+
 // The end of the wait ends it also while the cluster does not answer.
 func TestWaitEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, errors.New("gave up"))
