@@ -31,8 +31,9 @@ func New(checkout, outputBase string, flags ...string) *Server {
 	return &Server{
 		checkout:   checkout,
 		outputBase: outputBase,
-		// No links in the checkout, and no linters: what is compared are results.
-		flags: append([]string{"--symlink_prefix=/", "--norun_validations", "--color=no", "--curses=no"}, flags...),
+		// No links in the checkout, and no linters: what is compared are results. They are
+		// read here, so that they may not stay in a remote cache.
+		flags: append([]string{"--symlink_prefix=/", "--norun_validations", "--remote_download_outputs=toplevel", "--color=no", "--curses=no"}, flags...),
 	}
 }
 

@@ -159,7 +159,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.verb == "note" {
 		return note.Push(ctx, root, o.environment, o.process, note.Target{Remote: o.remote, Branch: o.branch}, time.Second)
 	}
-	shop, err := workshop.Open(ctx, root, stderr)
+	var flags []string
+	if o.verb == "why" {
+		flags = append(flags, workshop.AllOutputs)
+	}
+	shop, err := workshop.Open(ctx, root, stderr, flags...)
 	if err != nil {
 		return err
 	}

@@ -49,15 +49,19 @@ type revision struct {
 	tests   []string
 }
 
-// Open opens the workshop in the user's cache for the checkout at root. All
-// checkouts share it, so that what Bazel has fetched and built there serves each
-// of them. One program at a time has it open; others wait, and say so.
-func Open(ctx context.Context, root string, log io.Writer) (*Workshop, error) {
+// AllOutputs is the flag for Bazel that Why needs where there is a remote cache: it
+// reads not only what is deployed, but all that this was built from.
+const AllOutputs = "--remote_download_outputs=all"
+
+// Open opens the workshop in the user's cache for the checkout at root; flags are
+// for Bazel. All checkouts share it, so that what Bazel has fetched and built there
+// serves each of them. One program at a time has it open; others wait, and say so.
+func Open(ctx context.Context, root string, log io.Writer, flags ...string) (*Workshop, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil, fmt.Errorf("looking for the cache: %w", err)
 	}
-	return OpenAt(ctx, root, filepath.Join(cache, "soketsugo", "affected"), log)
+	return OpenAt(ctx, root, filepath.Join(cache, "soketsugo", "affected"), log, flags...)
 }
 
 // patience is how often a workshop that is in use is tried.
@@ -300,7 +304,8 @@ func (w *Workshop) running(ctx context.Context, environment, revision string) (l
 }
 
 // Why explains why a process differs from a revision. If it deploys the same,
-// there is nothing to explain.
+// there is nothing to explain. With a remote cache the workshop must have been
+// opened with AllOutputs.
 func (w *Workshop) Why(ctx context.Context, process, revision string) ([]why.Explanation, error) {
 	commit, err := snapshot.Resolve(ctx, w.root, revision)
 	if err != nil {
