@@ -36,8 +36,8 @@ type unit struct {
 	blind   error
 }
 
-// confirm asks where the environment wants it.
-func (r *run) confirm(to environment.Environment, c cluster.Cluster) error {
+// confirm asks where the environment wants it, until ctx ends.
+func (r *run) confirm(ctx context.Context, to environment.Environment, c cluster.Cluster) error {
 	if !to.Confirm || r.yes || r.dryRun {
 		return nil
 	}
@@ -47,7 +47,20 @@ func (r *run) confirm(to environment.Environment, c cluster.Cluster) error {
 	}
 	fmt.Fprintf(r.stdout, "This changes %s in %s (context %s, namespace %s). To go on, type %s: ",
 		strings.Join(names, ", "), to.Name, c.Context, c.Namespace, to.Name)
-	answer, err := bufio.NewReader(r.stdin).ReadString('\n')
+	var answer string
+	var err error
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		answer, err = bufio.NewReader(r.stdin).ReadString('\n')
+	}()
+	select {
+	case <-answered:
+	case <-ctx.Done():
+		// Nothing ends the reading but an answer; the program ends anyway.
+		fmt.Fprintln(r.stdout)
+		return misuse{fmt.Errorf("nothing was changed: %w", context.Cause(ctx))}
+	}
 	if strings.TrimSpace(answer) == to.Name {
 		return nil
 	}

@@ -203,7 +203,7 @@ func (r *run) do(ctx context.Context) error {
 	if r.verb == "diff" {
 		return r.diff(ctx, c)
 	}
-	if err := r.confirm(to, c); err != nil {
+	if err := r.confirm(ctx, to, c); err != nil {
 		return err
 	}
 	return r.apply(ctx, to, c)

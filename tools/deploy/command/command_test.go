@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -191,6 +193,32 @@ func TestRefusals(t *testing.T) {
 		if calls := b.calls(t); calls != nil {
 			t.Errorf("%s: kubectl was called: %q", name, calls)
 		}
+	}
+}
+
+// Ctrl-C ends the question too.
+func TestInterruptedQuestion(t *testing.T) {
+	b := newBench(t, true)
+	nobody, writer := io.Pipe()
+	defer writer.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	var stdout, stderr strings.Builder
+	ended := make(chan int, 1)
+	go func() {
+		args := slices.Concat([]string{"apply"}, b.args, b.toCluster())
+		ended <- command.Run(ctx, args, func(string) string { return "" }, nobody, &stdout, &stderr)
+	}()
+	select {
+	case code := <-ended:
+		if code != 2 || !strings.Contains(stderr.String(), "nothing was changed: context deadline exceeded") {
+			t.Errorf("exit code %d, stderr %q", code, stderr.String())
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it still waits for an answer")
+	}
+	if calls := b.calls(t); calls != nil {
+		t.Errorf("kubectl was called: %q", calls)
 	}
 }
 
