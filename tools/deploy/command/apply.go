@@ -146,23 +146,15 @@ func (r *run) pushImage(ctx context.Context, p process, args []string) int {
 func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.Cluster, units []unit) error {
 	var waiting, all []cluster.Object
 	stuck := map[string]bool{}
+	var failures []error
 	for i := range units {
 		u := &units[i]
-		before, err := c.Current(ctx, u.content)
+		before, err := r.bring(ctx, to, c, u)
 		if err != nil {
-			return fmt.Errorf("%s: %w", u.name, err)
-		}
-		u.look(ctx, c, before)
-		if !r.dryRun {
-			if err := lock.Begin(r.lock(to), u.name, time.Now()); err != nil {
-				return err
-			}
-		}
-		if before, err = r.again(ctx, c, *u, before); err != nil {
-			return fmt.Errorf("%s: %w", u.name, err)
-		}
-		if u.applied, err = c.Apply(ctx, u.content, r.dryRun, r.force); err != nil {
-			return fmt.Errorf("%s: %w", u.name, err)
+			// No more is applied; what was is waited for and noted.
+			failures = append(failures, fmt.Errorf("%s: %w", u.name, err))
+			units = units[:i]
+			break
 		}
 		all = append(all, u.applied...)
 		for _, object := range u.applied {
@@ -183,10 +175,10 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 		for _, u := range units {
 			r.prune(ctx, c, u)
 		}
-		return nil
+		return errors.Join(failures...)
 	}
 	if len(units) == 0 {
-		return nil
+		return errors.Join(failures...)
 	}
 	watch := rollout.Watch{
 		Cluster: c, Interval: time.Second, Patience: patience, Least: cluster.Least(all), Stuck: stuck, Grace: grace, Out: r.stdout,
@@ -195,7 +187,6 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 	// What the cluster knows is worth a moment more.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnosisPatience)
 	defer cancel()
-	var failures []error
 	for _, u := range units {
 		failed := false
 		for _, object := range u.applied {
@@ -217,6 +208,26 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 		r.prune(ctx, c, u)
 	}
 	return errors.Join(failures...)
+}
+
+// bring applies a process, and returns what the cluster had of it before. Until it has
+// come to a good end, the lock file says that it has not.
+func (r *run) bring(ctx context.Context, to environment.Environment, c cluster.Cluster, u *unit) ([]cluster.Object, error) {
+	before, err := c.Current(ctx, u.content)
+	if err != nil {
+		return nil, err
+	}
+	u.look(ctx, c, before)
+	if !r.dryRun {
+		if err := lock.Begin(r.lock(to), u.name, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	if before, err = r.again(ctx, c, *u, before); err != nil {
+		return nil, err
+	}
+	u.applied, err = c.Apply(ctx, u.content, r.dryRun, r.force)
+	return before, err
 }
 
 // again removes a Job that failed, so that applying it makes it anew: it has its

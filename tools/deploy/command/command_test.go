@@ -50,7 +50,7 @@ type bench struct {
 }
 
 // script answers each kind of call with a file, and with another from the second
-// such call on, if there is one.
+// such call on, if there is one; either may be a failure.
 const script = `#!/bin/sh
 cd "$(dirname "$0")/answers" || exit 9
 echo "$*" >>../calls
@@ -67,6 +67,7 @@ case " $* " in
 *" logs "*) kind=logs ;;
 *" diff "*) kind=diff ;;
 esac
+if [ -e "$kind.seen" ] && [ -e "$kind.next.fails" ]; then cat "$kind.next.fails" >&2; exit 1; fi
 [ ! -e "$kind.fails" ] || { cat "$kind.fails" >&2; exit 1; }
 if [ -e "$kind.seen" ] && [ -e "$kind.next" ]; then cat "$kind.next"; elif [ -e "$kind" ]; then cat "$kind"; fi
 : >"$kind.seen"
@@ -383,6 +384,33 @@ func TestApplyStuck(t *testing.T) {
 		if code != test.want {
 			t.Errorf("%s: exit code %d, stderr %q, stdout:\n%s", name, code, stderr, stdout)
 		}
+	}
+}
+
+// Where one process cannot be applied, those before it are waited for and noted all
+// the same, and those behind it are left alone.
+func TestApplyFailsLater(t *testing.T) {
+	b := newBench(t, false)
+	rest := b.args[1]
+	b.args = append(b.args[:2], strings.Replace(rest, "s/rest=", "s/second=", 1), strings.Replace(rest, "s/rest=", "s/third=", 1))
+	b.answer(t, "apply", server("2", 0))
+	b.answer(t, "apply.next.fails", "error: a conflict\n")
+	b.answer(t, "state", server("2", 1))
+	code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--no-push", "--timeout=5s")...)
+	if want := "deploy: s/second: applying: exit status 1: error: a conflict\n"; code != 1 || stderr != want || !strings.Contains(stdout, "s/rest: staging runs sha256:") {
+		t.Errorf("exit code %d, stderr %q, want %q, stdout:\n%s", code, stderr, want, stdout)
+	}
+	if l, err := lock.Read(lock.Path(b.workspace, "staging")); err != nil || len(l) != 1 || l["s/rest"].Image == "" {
+		t.Errorf("the lock has %+v, %v", l, err)
+	}
+	applies := 0
+	for _, call := range b.calls(t) {
+		if strings.HasPrefix(call, "apply ") {
+			applies++
+		}
+	}
+	if applies != 2 {
+		t.Errorf("%d processes were applied", applies)
 	}
 }
 
