@@ -184,7 +184,8 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 		Cluster: c, Interval: time.Second, Patience: patience, Least: cluster.Least(all), Stuck: stuck, Grace: grace, Out: r.stdout,
 	}
 	problems := watch.Wait(ctx, waiting)
-	// What the cluster knows is worth a moment more.
+	// What came to a good end is noted, with its commit, and of the rest what the cluster
+	// knows is worth a moment more.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), diagnosisPatience)
 	defer cancel()
 	for _, u := range units {
@@ -202,7 +203,7 @@ func (r *run) stage(ctx context.Context, to environment.Environment, c cluster.C
 		if failed {
 			continue
 		}
-		if err := r.record(ctx, to, u); err != nil {
+		if err := r.record(asking, to, u); err != nil {
 			failures = append(failures, err)
 		}
 		r.prune(ctx, c, u)

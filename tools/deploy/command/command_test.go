@@ -414,6 +414,23 @@ func TestApplyFailsLater(t *testing.T) {
 	}
 }
 
+// What came to a good end is noted with its commit also if another process took too
+// long.
+func TestApplyNotesCommit(t *testing.T) {
+	b := newBench(t, false)
+	b.commit(t)
+	b.args = append(b.args[:2], strings.Replace(b.args[1], "s/rest=", "s/slow=", 1))
+	slow := strings.Replace(server("2", 0), "s-rest", "s-slow", 1)
+	b.answer(t, "apply", server("2", 0))
+	b.answer(t, "apply.next", slow)
+	b.answer(t, "state", server("2", 1)+slow)
+	code, stdout, stderr := b.run(t, "", "apply", append(b.toCluster(), "--no-push", "--timeout=1500ms")...)
+	l, err := lock.Read(lock.Path(b.workspace, "staging"))
+	if code != 1 || err != nil || len(l) != 1 || len(l["s/rest"].Commit) != 40 {
+		t.Errorf("exit code %d, stderr %q, the lock has %+v, %v, stdout:\n%s", code, stderr, l, err, stdout)
+	}
+}
+
 // What is noted of a process counts no more once the cluster was touched, until
 // the deploy has come to a good end.
 func TestApplyIncomplete(t *testing.T) {
