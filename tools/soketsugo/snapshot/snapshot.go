@@ -23,8 +23,12 @@ import (
 )
 
 // own is the one file that git ignores and that belongs to every revision: the
-// user's own flags, such as the address of a cache.
+// user's own flags, such as the address of a cache, and what that wants to be told
+// of who asks. Nobody else may read it.
 const own = "user.bazelrc"
+
+// private is the mode of what only the user may read.
+const private fs.FileMode = 0o600
 
 // isLock tells whether a file is a lock file of an environment: a note of what
 // runs there, from which nothing is built. No revision has those.
@@ -171,8 +175,12 @@ func read(path string) (file, error) {
 		target, err := os.Readlink(path)
 		return file{content: []byte(target), mode: fs.ModeSymlink}, err
 	}
+	mode := executable(info.Mode())
+	if filepath.Base(path) == own && info.Mode().Perm() == private {
+		mode = private
+	}
 	content, err := os.ReadFile(path)
-	return file{content: content, mode: executable(info.Mode())}, err
+	return file{content: content, mode: mode}, err
 }
 
 // write makes folder hold these files and no others.
@@ -180,6 +188,9 @@ func write(root, folder string, files map[string]file) (Difference, error) {
 	maps.DeleteFunc(files, func(path string, _ file) bool { return isLock(path) })
 	switch flags, err := read(filepath.Join(root, own)); {
 	case err == nil:
+		if flags.mode.IsRegular() {
+			flags.mode = private
+		}
 		files[own] = flags
 	case !errors.Is(err, fs.ErrNotExist):
 		return Difference{}, fmt.Errorf("reading %s: %w", own, err)

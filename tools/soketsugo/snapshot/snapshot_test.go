@@ -111,6 +111,25 @@ func TestWriteLeavesAlone(t *testing.T) {
 	}
 }
 
+// The user's own flags are for the user alone, also where an older copy was not; that
+// is no reason to write them each time.
+func TestWriteOwnFlags(t *testing.T) {
+	root, folder := newRepository(t), filepath.Join(t.TempDir(), "tree")
+	put(t, root, "user.bazelrc", "build --remote_header=secret\n")
+	put(t, root, ".gitignore", "/user.bazelrc\n")
+	put(t, folder, "user.bazelrc", "build --remote_header=secret\n")
+	for _, differs := range []bool{true, false} {
+		differed, err := snapshot.WriteWorking(t.Context(), root, folder)
+		if err != nil || differed.Nothing() == differs {
+			t.Errorf("what differed: %+v, %v", differed, err)
+		}
+		info, err := os.Stat(filepath.Join(folder, "user.bazelrc"))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("the copy is %v, %v", info, err)
+		}
+	}
+}
+
 // A revision that is not there is an error, and so is one that git would take
 // for a flag.
 func TestResolve(t *testing.T) {
