@@ -61,9 +61,14 @@ func (c Cluster) Current(ctx context.Context, manifest []byte) ([]Object, error)
 	return decode(output)
 }
 
-// Diff writes how the objects of a manifest would change.
-func (c Cluster) Diff(ctx context.Context, manifest []byte, out io.Writer) (differs bool, err error) {
-	command, problem := c.command(ctx, "diff", "--server-side", "--field-manager="+FieldManager, "--filename=-")
+// Diff writes how the objects of a manifest would change. With force it takes over
+// fields that others have set to something else, as Apply does.
+func (c Cluster) Diff(ctx context.Context, manifest []byte, force bool, out io.Writer) (differs bool, err error) {
+	args := []string{"diff", "--server-side", "--field-manager=" + FieldManager, "--filename=-"}
+	if force {
+		args = append(args, "--force-conflicts")
+	}
+	command, problem := c.command(ctx, args...)
 	command.Stdin, command.Stdout = bytes.NewReader(manifest), out
 	err = command.Run()
 	var exit *exec.ExitError

@@ -122,7 +122,7 @@ func (r *run) parse(args []string) error {
 	flags.BoolVar(&r.yes, "yes", false, "do not ask, where the environment's file says that apply asks")
 	flags.BoolVar(&r.dryRun, "dry-run", false, "apply: let registry and cluster say what would change, and change nothing")
 	flags.BoolVar(&r.noPush, "no-push", false, "apply: push nothing, because the cluster has the images already")
-	flags.BoolVar(&r.force, "force-conflicts", false, "apply: take over fields that somebody else has set to something else")
+	flags.BoolVar(&r.force, "force-conflicts", false, "apply, diff: take over fields that somebody else has set to something else")
 	flags.DurationVar(&r.timeout, "timeout", 30*time.Minute, "apply: how `long` to wait; for a long migration more")
 	help := func() error {
 		fmt.Fprint(r.stdout, usage)

@@ -646,6 +646,13 @@ func TestDiff(t *testing.T) {
 	if code, stdout, stderr := b.run(t, "", "diff", b.toCluster()...); code != 0 || stdout != "-replicas: 1\n+replicas: 2\n" {
 		t.Errorf("a difference: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
+	if code, _, stderr := b.run(t, "", "diff", append(b.toCluster(), "--force-conflicts")...); code != 0 {
+		t.Errorf("with force: exit code %d, stderr %q", code, stderr)
+	}
+	const call = "diff --server-side --field-manager=soketsugo --filename=-"
+	if diff := cmp.Diff([]string{call, call, call + " --force-conflicts"}, b.calls(t)); diff != "" {
+		t.Errorf("calls of kubectl (-want +got):\n%s", diff)
+	}
 }
 
 // render needs no cluster and prints one YAML stream.

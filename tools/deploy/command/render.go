@@ -33,7 +33,7 @@ func (r *run) diff(ctx context.Context, c cluster.Cluster) error {
 		return err
 	}
 	for _, u := range units {
-		differs, err := c.Diff(ctx, u.content, r.stdout)
+		differs, err := c.Diff(ctx, u.content, r.force, r.stdout)
 		if err != nil {
 			return fmt.Errorf("%s: %w", u.name, err)
 		}
