@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -130,6 +131,32 @@ func (o Object) Selector() map[string]string {
 		}
 	}
 	return labels
+}
+
+// SamePods tells whether two objects have the same pod template. A field that is
+// null counts as none: API servers of different versions write it or do not.
+func (o Object) SamePods(other Object) bool {
+	return reflect.DeepEqual(withoutNulls(o.Spec.Template), withoutNulls(other.Spec.Template))
+}
+
+func withoutNulls(value any) any {
+	switch value := value.(type) {
+	case []any:
+		kept := make([]any, len(value))
+		for i, element := range value {
+			kept[i] = withoutNulls(element)
+		}
+		return kept
+	case map[string]any:
+		kept := map[string]any{}
+		for key, field := range value {
+			if field != nil {
+				kept[key] = withoutNulls(field)
+			}
+		}
+		return kept
+	}
+	return value
 }
 
 // Ready tells whether all containers of a pod are, and there are some.

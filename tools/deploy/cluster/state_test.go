@@ -109,6 +109,27 @@ func TestLeast(t *testing.T) {
 	}
 }
 
+// Two objects make the same pods if their templates say the same.
+func TestSamePods(t *testing.T) {
+	const one = `{"metadata":{"creationTimestamp":null,"labels":{"a":"b"}},"spec":{"containers":[{"name":"x","image":"i","env":null}]}}`
+	for other, want := range map[string]bool{
+		one: true,
+		`{"spec":{"containers":[{"image":"i","name":"x"}]},"metadata":{"labels":{"a":"b"}}}`:                         true,
+		`{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"x","image":"j"}]}}`:                         false,
+		`{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"x","image":"i"},{"name":"y"}]}}`:            false,
+		`{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"x","image":"i","env":[]}]}}`:                false,
+		`{"metadata":{"labels":{"a":"b"},"annotations":{"c":"d"}},"spec":{"containers":[{"name":"x","image":"i"}]}}`: false,
+	} {
+		objects, err := decode([]byte(`{"spec":{"template":` + one + `}}{"spec":{"template":` + other + `}}`))
+		if err != nil || len(objects) != 2 {
+			t.Fatal(objects, err)
+		}
+		if got := objects[0].SamePods(objects[1]); got != want {
+			t.Errorf("%s: got %t, want %t", other, got, want)
+		}
+	}
+}
+
 // kubectl prints one object, or a list, or one after the other, or nothing.
 func TestDecode(t *testing.T) {
 	const a, b = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"},"spec":{"selector":{"matchLabels":{"x":"1","a":"2"}}}}`,

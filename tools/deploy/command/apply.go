@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -290,7 +289,7 @@ func changeOf(object cluster.Object, before []cluster.Object) change {
 func isStuck(object cluster.Object, before []cluster.Object) bool {
 	return object.Kind == "Deployment" && slices.ContainsFunc(before, func(old cluster.Object) bool {
 		phase, _ := old.State(0)
-		return old.Resource() == object.Resource() && phase == cluster.Failed && reflect.DeepEqual(old.Spec.Template, object.Spec.Template)
+		return old.Resource() == object.Resource() && phase == cluster.Failed && old.SamePods(object)
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -46,10 +45,10 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var open []string
-	templates := map[string]any{}
+	applied := map[string]cluster.Object{}
 	for _, workload := range workloads {
 		open = append(open, workload.Resource())
-		templates[workload.Resource()] = workload.Spec.Template
+		applied[workload.Resource()] = workload
 	}
 	said, problems := map[string]string{}, map[string]error{}
 	var silent time.Time // since when the cluster does not answer
@@ -82,7 +81,7 @@ func (w *Watch) Wait(ctx context.Context, workloads []cluster.Object) map[string
 			if phase == cluster.Failed && w.Stuck[resource] && time.Since(started) < w.Grace {
 				phase, text = cluster.Going, text+" That was so before; what it lacked may be there now."
 			}
-			if object.Kind == "Deployment" && !reflect.DeepEqual(object.Spec.Template, templates[resource]) {
+			if object.Kind == "Deployment" && !object.SamePods(applied[resource]) {
 				// Whatever comes of it, it is not what was applied.
 				phase, text = cluster.Failed, "has other pods than were applied"
 				problem = fmt.Errorf("somebody else changed %s meanwhile", resource)
