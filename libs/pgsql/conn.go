@@ -17,6 +17,8 @@ const (
 	// restedAfter is for how long a connection may have been idle before it is
 	// asked for an answer: the server may have gone meanwhile.
 	restedAfter = time.Second
+	// forgetTimeout is how long a server may take to forget a statement.
+	forgetTimeout = time.Second
 	// rollbackTimeout is how long a server may take to undo a transaction.
 	rollbackTimeout = 5 * time.Second
 )
@@ -26,6 +28,7 @@ const (
 	featureNotSupported  = "0A000"
 	noSuchStatement      = "26000"
 	datatypeMismatch     = "42804"
+	duplicateStatement   = "42P05"
 	undefinedFunction    = "42883"
 	statementWasCanceled = "57014"
 )
@@ -238,8 +241,8 @@ func (c *conn) prepare(ctx context.Context, query string, hasParameters bool) (k
 			return nil, false, nil
 		}
 	}
-	description, err := c.pg.Prepare(ctx, statementName(query), query, nil)
-	if err := c.ended(ctx, err); err != nil {
+	description, err := c.parse(ctx, statementName(query), query)
+	if err != nil {
 		return nil, false, err
 	}
 	known.description, known.formats = description, resultFormats(description.Fields)
@@ -247,6 +250,29 @@ func (c *conn) prepare(ctx context.Context, query string, hasParameters bool) (k
 		c.statements.put(known)
 	}
 	return known, false, nil
+}
+
+// parse makes the server prepare a statement. One that the server has and the
+// connection does not know of would refuse its query for good, so it is taken back.
+func (c *conn) parse(ctx context.Context, name, query string) (*pgconn.StatementDescription, error) {
+	for again := false; ; again = true {
+		alone := c.pg.TxStatus() == 'I'
+		description, err := c.pg.Prepare(ctx, name, query, nil)
+		if err = c.ended(ctx, err); err == nil {
+			return description, nil
+		}
+		var refused *pgconn.PgError
+		var half *pgconn.PrepareError
+		there := errors.As(err, &refused) && refused.Code == duplicateStatement
+		if there || errors.As(err, &half) && half.ParseComplete {
+			if forgotten := c.deallocate(ctx, name); forgotten != nil {
+				return nil, errors.Join(err, forgotten)
+			}
+		}
+		if !there || !alone || again {
+			return nil, err
+		}
+	}
 }
 
 // forget takes a statement back; nil is none.
@@ -258,7 +284,19 @@ func (c *conn) forget(ctx context.Context, known *statement) error {
 	if known.description == nil {
 		return nil
 	}
-	return c.ended(ctx, c.pg.Deallocate(ctx, known.description.Name))
+	return c.deallocate(ctx, known.description.Name)
+}
+
+// deallocate makes the server forget a statement, also when ctx has ended: nobody
+// would do it later. Where that fails the connection cannot be used any more.
+func (c *conn) deallocate(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
+	defer cancel()
+	if err := c.ended(ctx, c.pg.Deallocate(ctx, name)); err != nil {
+		_ = c.Close() // the server notices in any case
+		return fmt.Errorf("pgsql: taking a prepared statement back: %w", err)
+	}
+	return nil
 }
 
 // isStale says whether a statement failed because it was prepared for another

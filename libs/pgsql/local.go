@@ -31,8 +31,8 @@ func (c *conn) prepareLocal(ctx context.Context) error {
 	if c.statements == nil || c.local != nil {
 		return nil
 	}
-	description, err := c.pg.Prepare(ctx, setLocalName, setLocal, nil)
-	if err := c.ended(ctx, err); err != nil {
+	description, err := c.parse(ctx, setLocalName, setLocal)
+	if err != nil {
 		return err
 	}
 	c.local = description
@@ -45,7 +45,7 @@ func (c *conn) forgetLocal(ctx context.Context) error {
 		return nil
 	}
 	c.local = nil
-	return c.ended(ctx, c.pg.Deallocate(ctx, setLocalName))
+	return c.deallocate(ctx, setLocalName)
 }
 
 // sendWith sends a setting and one statement, and waits for the statement's first
