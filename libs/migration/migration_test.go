@@ -274,15 +274,31 @@ func TestUpInterruptedWaiting(t *testing.T) {
 	}
 }
 
-// The limit on waiting for the lock is not one on the migrations' own locks.
-func TestUpResetsLockTimeout(t *testing.T) {
-	db := open(t, cluster.Database(t))
-	if _, err := up(t.Context(), db, files("CREATE TABLE a AS SELECT current_setting('lock_timeout') AS value;"), patient, discard()); err != nil {
-		t.Fatal(err)
-	}
-	var value string
-	if err := db.QueryRowContext(t.Context(), "SELECT value FROM a").Scan(&value); err != nil || value != "0" {
-		t.Errorf("migrations run with a lock timeout of %q (%v), want 0", value, err)
+// Migrations have the timeouts of the run: neither that of the wait for the lock
+// nor what the database has for everybody.
+func TestUpOverridesTimeouts(t *testing.T) {
+	for _, test := range []struct {
+		lockTimeout, statementTimeout time.Duration
+		want                          string
+	}{{0, 0, "0 0"}, {2 * time.Second, time.Minute, "2s 1min"}} {
+		databaseURL := cluster.Database(t)
+		db := open(t, databaseURL)
+		for _, timeout := range []string{"lock_timeout", "statement_timeout"} {
+			_, err := db.ExecContext(t.Context(), fmt.Sprintf("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET %s = 54321', current_database()); END $$", timeout))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		config := patient
+		config.LockTimeout, config.StatementTimeout = test.lockTimeout, test.statementTimeout
+		note := "CREATE TABLE a AS SELECT current_setting('lock_timeout') || ' ' || current_setting('statement_timeout') AS value;"
+		if _, err := up(t.Context(), open(t, databaseURL), files(note), config, discard()); err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := db.QueryRowContext(t.Context(), "SELECT value FROM a").Scan(&got); err != nil || got != test.want {
+			t.Errorf("migrations run with timeouts of %q (%v), want %q", got, err, test.want)
+		}
 	}
 }
 

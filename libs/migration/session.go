@@ -69,7 +69,9 @@ type session struct {
 	pid int64
 	// locked says that the lock is ours.
 	locked bool
-	// lockTimeout and statementTimeout are what the session has now.
+	// limited says that lockTimeout and statementTimeout are what the session has
+	// now; before that it has those of the database or the role.
+	limited                       bool
 	lockTimeout, statementTimeout time.Duration
 	// history is set once the database is known to have one; it never goes away.
 	history bool
@@ -269,7 +271,7 @@ func (s *session) unlock(ctx context.Context) error {
 
 // limit sets the timeouts of what comes next on the session.
 func (s *session) limit(ctx context.Context, lockTimeout, statementTimeout time.Duration) error {
-	if s.dialect != database.PostgreSQL || s.lockTimeout == lockTimeout && s.statementTimeout == statementTimeout {
+	if s.dialect != database.PostgreSQL || s.limited && s.lockTimeout == lockTimeout && s.statementTimeout == statementTimeout {
 		return nil
 	}
 	_, err := s.db.ExecContext(ctx, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %d",
@@ -277,7 +279,7 @@ func (s *session) limit(ctx context.Context, lockTimeout, statementTimeout time.
 	if err != nil {
 		return fmt.Errorf("setting timeouts: %w", err)
 	}
-	s.lockTimeout, s.statementTimeout = lockTimeout, statementTimeout
+	s.limited, s.lockTimeout, s.statementTimeout = true, lockTimeout, statementTimeout
 	return nil
 }
 
