@@ -112,12 +112,16 @@ func (m *Migrator) attempt(ctx context.Context, s *session, migration source.Mig
 	if err := s.limit(ctx, lockTimeout, statementTimeout); err != nil {
 		return err
 	}
-	if up {
-		if err := m.dropInvalidIndex(ctx, s, migration); err != nil {
+	var indexes []source.Index
+	if s.dialect == database.PostgreSQL {
+		indexes = migration.ConcurrentIndexes(up)
+	}
+	for _, index := range indexes {
+		if err := m.dropInvalidIndex(ctx, s, migration, index); err != nil {
 			return err
 		}
 	}
-	s.store.migration, s.store.applied = migration, !up
+	s.store.migration, s.store.applied, s.store.indexes = migration, !up, indexes
 	_, err := s.provider.ApplyVersion(ctx, migration.Version, up)
 	var partial *goose.PartialError
 	if errors.As(err, &partial) {
@@ -128,22 +132,10 @@ func (m *Migrator) attempt(ctx context.Context, s *session, migration source.Mig
 
 // dropInvalidIndex removes what a CREATE INDEX CONCURRENTLY left that was killed
 // or failed: an index that costs every writer time and serves no reader.
-func (m *Migrator) dropInvalidIndex(ctx context.Context, s *session, migration source.Migration) error {
-	name, table := migration.ConcurrentIndex()
-	if name == "" || s.dialect != database.PostgreSQL {
-		return nil
-	}
-	// The index is in its table's schema.
-	const query = `SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index i
-		JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE i.indrelid = to_regclass($1) AND NOT i.indisvalid AND c.relname = $2`
-	var index string
-	err := s.db.QueryRowContext(ctx, query, table, unquoted(name)).Scan(&index)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("looking for an invalid index %s: %w", name, err)
+func (m *Migrator) dropInvalidIndex(ctx context.Context, s *session, migration source.Migration, of source.Index) error {
+	index, valid, err := findIndex(ctx, s.db, of)
+	if err != nil || index == "" || valid {
+		return err
 	}
 	m.log.Warn("dropping the invalid index that an earlier run left", "file", migration.Name, "index", index)
 	if _, err := s.db.ExecContext(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+index); err != nil {
@@ -152,12 +144,32 @@ func (m *Migrator) dropInvalidIndex(ctx context.Context, s *session, migration s
 	return nil
 }
 
+// findIndex returns an index as SQL names it; empty where there is none.
+func findIndex(ctx context.Context, db history.Runner, of source.Index) (index string, valid bool, err error) {
+	// The index is in its table's schema. The server cuts off what is too long for a
+	// name, as it does when it makes the index.
+	const query = `SELECT format('%I.%I', n.nspname, c.relname), i.indisvalid FROM pg_index i
+		JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE i.indrelid = to_regclass($1) AND c.relname = $2::name`
+	err = db.QueryRowContext(ctx, query, of.Table, unquoted(of.Name)).Scan(&index, &valid)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", false, fmt.Errorf("looking for the index %s: %w", of.Name, err)
+	}
+	return index, valid, nil
+}
+
 // unquoted is an identifier as the catalogue has it.
 func unquoted(identifier string) string {
 	if inner, ok := strings.CutPrefix(identifier, `"`); ok {
 		return strings.ReplaceAll(strings.TrimSuffix(inner, `"`), `""`, `"`)
 	}
-	return strings.ToLower(identifier)
+	// As PostgreSQL does in UTF-8, which leaves other letters than those of ASCII.
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, identifier)
 }
 
 // store is what goose asks and tells about the history. It knows what goose asks
@@ -168,6 +180,8 @@ type store struct {
 	migration source.Migration
 	// applied is whether it is applied.
 	applied bool
+	// indexes are those that it makes with CREATE INDEX CONCURRENTLY.
+	indexes []source.Index
 }
 
 var _ goosedb.StoreExtender = (*store)(nil)
@@ -188,11 +202,34 @@ func (s *store) Insert(ctx context.Context, db goosedb.DBTxConn, request goosedb
 	if request.Version != s.migration.Version {
 		return goosedb.ErrVersionNotFound
 	}
+	if err := s.madeIndexes(ctx, db); err != nil {
+		return err
+	}
 	return history.Insert(ctx, db, s.migration)
 }
 
+// madeIndexes returns an error unless the indexes are there and of use: IF NOT EXISTS
+// is content with one that is neither.
+func (s *store) madeIndexes(ctx context.Context, db history.Runner) error {
+	for _, of := range s.indexes {
+		index, valid, err := findIndex(ctx, db, of)
+		switch {
+		case err != nil:
+			return err
+		case index == "":
+			return fmt.Errorf("the index %s is not on the table %s; see whether another table has one of that name", of.Name, of.Table)
+		case !valid:
+			return fmt.Errorf("the index %s is invalid; run again", index)
+		}
+	}
+	return nil
+}
+
 // Delete notes that a migration was taken back.
-func (*store) Delete(ctx context.Context, db goosedb.DBTxConn, version int64) error {
+func (s *store) Delete(ctx context.Context, db goosedb.DBTxConn, version int64) error {
+	if err := s.madeIndexes(ctx, db); err != nil {
+		return err
+	}
 	return history.Delete(ctx, db, version)
 }
 

@@ -128,25 +128,39 @@ func TestLockNotObtained(t *testing.T) {
 }
 
 // What a failed CREATE INDEX CONCURRENTLY leaves is dropped before the next
-// attempt.
+// attempt, however the index is written.
 func TestInvalidIndex(t *testing.T) {
+	for _, create := range []string{
+		"-- A comment.\n" + `CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS "Things_id" ON s."Things" (id);`,
+		"CREATE UNIQUE INDEX CONCURRENTLY -- a note\nIF NOT EXISTS Things_id ON s /* a note */ .\"Things\" (id);",
+		`CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS Chosés_É ON s."Things" (id);`,
+		"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS " + strings.Repeat("é", 40) + ` ON s."Things" (id);`,
+	} {
+		databaseURL := cluster.Database(t)
+		execute(t, databaseURL, `CREATE SCHEMA s; CREATE TABLE s."Things" (id int); INSERT INTO s."Things" VALUES (1), (1)`)
+		folder := folderWith(t, map[string]string{"0001_unique.sql": "-- +goose NO TRANSACTION\n" + change(create, `SELECT 1;`)})
+		const invalid, valid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid", "SELECT count(*) FROM pg_index WHERE indrelid = 's.\"Things\"'::regclass AND indisvalid"
+		if code, _, log := migrate(t, folder, databaseURL); code != migration.ExitFailed || query[int](t, databaseURL, invalid) != 1 {
+			t.Fatalf("%s: the exit code is %d, want %d and an invalid index:\n%s", create, code, migration.ExitFailed, log)
+		}
+		execute(t, databaseURL, `DELETE FROM s."Things"`)
+		if code, _, log := migrate(t, folder, databaseURL); code != 0 || !strings.Contains(log, "dropping the invalid index") {
+			t.Errorf("%s: the exit code is %d:\n%s", create, code, log)
+		}
+		if query[int](t, databaseURL, invalid) != 0 || query[int](t, databaseURL, valid) != 1 {
+			t.Errorf("%s: the index is not there, or invalid", create)
+		}
+	}
+}
+
+// An index that IF NOT EXISTS takes for the one that is wanted is not noted as made.
+func TestOtherIndex(t *testing.T) {
 	databaseURL := cluster.Database(t)
-	execute(t, databaseURL, `CREATE SCHEMA s; CREATE TABLE s."Things" (id int); INSERT INTO s."Things" VALUES (1), (1)`)
-	folder := folderWith(t, map[string]string{"0001_unique.sql": "-- +goose NO TRANSACTION\n" +
-		change(`-- A comment.`+"\n"+`CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS "Things_id" ON s."Things" (id);`, `DROP INDEX s."Things_id";`)})
-	const invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
-	if code, _, log := migrate(t, folder, databaseURL); code != migration.ExitFailed || query[int](t, databaseURL, invalid) != 1 {
-		t.Fatalf("the exit code is %d, want %d and an invalid index:\n%s", code, migration.ExitFailed, log)
-	}
-	execute(t, databaseURL, `DELETE FROM s."Things"`)
-	if code, _, log := migrate(t, folder, databaseURL); code != 0 || !strings.Contains(log, "dropping the invalid index") {
-		t.Fatalf("the exit code is %d:\n%s", code, log)
-	}
-	if count := query[int](t, databaseURL, invalid); count != 0 {
-		t.Error("an invalid index is left")
-	}
-	if valid := query[int](t, databaseURL, "SELECT count(*) FROM pg_indexes WHERE indexname = 'Things_id'"); valid != 1 {
-		t.Error("the index is not there")
+	execute(t, databaseURL, "CREATE TABLE things (id int); CREATE TABLE others (id int); CREATE INDEX by_id ON others (id)")
+	folder := folderWith(t, map[string]string{"0001_by_id.sql": "-- +goose NO TRANSACTION\n" +
+		change("CREATE INDEX CONCURRENTLY IF NOT EXISTS by_id ON things (id);", "SELECT 1;")})
+	if code, _, log := migrate(t, folder, databaseURL); code != migration.ExitFailed || !strings.Contains(log, "by_id is not on the table things") {
+		t.Errorf("the exit code is %d, want %d:\n%s", code, migration.ExitFailed, log)
 	}
 }
 

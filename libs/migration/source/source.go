@@ -86,7 +86,8 @@ func Read(files fs.FS) ([]Migration, error) {
 	return all, nil
 }
 
-// Parse reads one file.
+// Parse reads one file. The migration is whole where the error is about one of its
+// statements.
 func Parse(name string, content []byte) (Migration, error) {
 	match := fileName.FindStringSubmatch(name)
 	if match == nil {
@@ -133,7 +134,7 @@ func Parse(name string, content []byte) (Migration, error) {
 		return Migration{}, fmt.Errorf("it has no line %q before the statements that take the change back", downMarker)
 	}
 	m.Up, m.Down = strings.TrimSpace(up.String()), strings.TrimSpace(down.String())
-	return m, nil
+	return m, m.check()
 }
 
 // direct reads what stands behind "-- soketsugo:".
@@ -165,37 +166,76 @@ func (m *Migration) direct(text string) error {
 	return nil
 }
 
-// concurrentIndex is the beginning of the statement that makes an index without
-// holding up writers. Its name may be quoted.
-var concurrentIndex = regexp.MustCompile(`(?is)\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)\s+ON\s+(?:ONLY\s+)?((?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)(?:\.(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*))?)`)
+// Index is an index and its table, as they are written in a file.
+type Index struct{ Name, Table string }
 
-// ConcurrentIndex returns the name of the index that the file makes with CREATE
-// INDEX CONCURRENTLY, and the table's, as they are written there; empty if it
-// makes none.
-func (m *Migration) ConcurrentIndex() (index, table string) {
+// ConcurrentIndexes returns the indexes that the up part, or the down part, makes
+// with CREATE INDEX CONCURRENTLY.
+func (m *Migration) ConcurrentIndexes(up bool) []Index {
+	part := m.Down
+	if up {
+		part = m.Up
+	}
 	if !m.NoTransaction {
-		return "", ""
+		return nil
 	}
-	match := concurrentIndex.FindStringSubmatch(withoutComments(m.Up))
-	if match == nil {
-		return "", ""
+	var indexes []Index
+	for _, words := range statements(part) {
+		if index, found := concurrentIndex(words); found {
+			indexes = append(indexes, index)
+		}
 	}
-	return match[1], match[2]
+	return indexes
+}
+
+// concurrentIndex returns the index that a statement makes with CREATE INDEX
+// CONCURRENTLY, and whether it makes one. The index is empty where it has no name,
+// or one that is written in a way that is not understood.
+func concurrentIndex(words []string) (index Index, found bool) {
+	words, found = cutKeywords(words, "CREATE", "INDEX", "CONCURRENTLY")
+	if !found {
+		words, found = cutKeywords(words, "CREATE", "UNIQUE", "INDEX", "CONCURRENTLY")
+	}
+	if !found {
+		return Index{}, false
+	}
+	words, _ = cutKeywords(words, "IF", "NOT", "EXISTS")
+	if len(words) < 3 || !isName(words[0]) || !strings.EqualFold(words[1], "ON") {
+		return Index{}, true
+	}
+	name := words[0]
+	words, _ = cutKeywords(words[2:], "ONLY")
+	if len(words) == 0 || !isName(words[0]) {
+		return Index{}, true
+	}
+	table := words[0]
+	for words = words[1:]; len(words) > 1 && words[0] == "." && isName(words[1]); words = words[2:] {
+		table += "." + words[1]
+	}
+	if len(words) > 0 && words[0] == "&" {
+		// U&"...", a name with escapes.
+		return Index{}, true
+	}
+	return Index{name, table}, true
+}
+
+// check refuses statements that cannot be run as what they are.
+func (m *Migration) check() error {
+	for _, up := range []bool{true, false} {
+		for _, index := range m.ConcurrentIndexes(up) {
+			if index == (Index{}) {
+				return errors.New("the name of the index, or of the table, of a CREATE INDEX CONCURRENTLY is not understood, so that an invalid one that a failed run left would not be found: " +
+					"write CREATE INDEX CONCURRENTLY IF NOT EXISTS name ON table")
+			}
+		}
+	}
+	return nil
 }
 
 // Concurrent says whether the file has a statement that waits for others
 // without making them wait.
 func (m *Migration) Concurrent() bool {
-	return m.NoTransaction && strings.Contains(strings.ToUpper(withoutComments(m.Up)), "CONCURRENTLY")
-}
-
-// withoutComments drops lines that are comments.
-func withoutComments(text string) string {
-	var kept strings.Builder
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(strings.TrimSpace(line), "--") {
-			kept.WriteString(line)
-		}
-	}
-	return kept.String()
+	return m.NoTransaction && slices.ContainsFunc(statements(m.Up), func(words []string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(word, "CONCURRENTLY") })
+	})
 }

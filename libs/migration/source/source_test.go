@@ -106,24 +106,40 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// The index that a file makes without holding up writers is found, however it is
-// written.
-func TestConcurrentIndex(t *testing.T) {
-	for _, test := range []struct{ up, index, table string }{
-		{"CREATE INDEX CONCURRENTLY a ON b (c);", "a", "b"},
-		{"create unique index concurrently if not exists a_b on only s.b using gin (c);", "a_b", "s.b"},
-		{"-- CREATE INDEX CONCURRENTLY no ON no (c)\nCREATE INDEX\n  CONCURRENTLY \"A \"\"b\" ON \"S\".\"T t\" (c);", `"A ""b"`, `"S"."T t"`},
-		{"CREATE INDEX a ON b (c);", "", ""},
-		{"REINDEX INDEX CONCURRENTLY a;", "", ""},
+// The indexes that a file makes without holding up writers are found, however they
+// are written, and refused where they are not.
+func TestConcurrentIndexes(t *testing.T) {
+	one := func(name, table string) []source.Index { return []source.Index{{Name: name, Table: table}} }
+	const refused = "is not understood"
+	for _, test := range []struct {
+		up, err string
+		want    []source.Index
+	}{
+		{"CREATE INDEX CONCURRENTLY a ON b (c);", "", one("a", "b")},
+		{"create unique index concurrently if not exists a_b on only s.b using gin (c);", "", one("a_b", "s.b")},
+		{"-- CREATE INDEX CONCURRENTLY no ON no (c)\nCREATE INDEX\n  CONCURRENTLY \"A \"\"b\" ON \"S\".\"T t\" (c);", "", one(`"A ""b"`, `"S"."T t"`)},
+		{"CREATE UNIQUE INDEX CONCURRENTLY -- a note\n IF NOT EXISTS a ON b (c);", "", one("a", "b")},
+		{"CREATE/* a /* nested */ 'note' */INDEX CONCURRENTLY a ON s /**/ . b(c);", "", one("a", "s.b")},
+		{"CREATE INDEX CONCURRENTLY IF NOT EXISTS Tié ON \"été\".hivers$1 (c);", "", one("Tié", `"été".hivers$1`)},
+		{"CREATE INDEX CONCURRENTLY a ON b (c); CREATE INDEX CONCURRENTLY d ON e (f);", "", []source.Index{{Name: "a", Table: "b"}, {Name: "d", Table: "e"}}},
+		{"CREATE INDEX a ON b (c);", "", nil},
+		{"REINDEX INDEX CONCURRENTLY a;", "", nil},
+		{"SELECT 'a; CREATE INDEX CONCURRENTLY ON b', E'\\'; CREATE INDEX CONCURRENTLY ON b', $x$; CREATE INDEX CONCURRENTLY ON b$x$;", "", nil},
+		{"CREATE INDEX CONCURRENTLY ON b (c);", refused, []source.Index{{}}},
+		{"CREATE INDEX CONCURRENTLY U&\"a\" ON b (c);", refused, []source.Index{{}}},
+		{"CREATE INDEX CONCURRENTLY a ON U&\"b\" (c);", refused, []source.Index{{}}},
+		{"CREATE INDEX CONCURRENTLY a ON", refused, []source.Index{{}}},
 	} {
-		m, err := source.Parse("0001_a.sql", []byte("-- +goose NO TRANSACTION\n-- +goose Up\n"+test.up+"\n-- +goose Down\n"))
-		if err != nil {
-			t.Fatal(err)
+		m, err := source.Parse("0001_a.sql", []byte("-- +goose NO TRANSACTION\n-- +goose Up\n"+test.up+"\n-- +goose Down\n"+test.up+"\n"))
+		if test.err == "" && err != nil || test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) {
+			t.Errorf("%s: got %v, want an error with %q", test.up, err, test.err)
 		}
-		if index, table := m.ConcurrentIndex(); index != test.index || table != test.table {
-			t.Errorf("%s: got %s on %s, want %s on %s", test.up, index, table, test.index, test.table)
+		for _, up := range []bool{true, false} {
+			if diff := cmp.Diff(test.want, m.ConcurrentIndexes(up)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.up, diff)
+			}
 		}
-		if want := strings.Contains(test.up, "CONCURRENTLY") || strings.Contains(test.up, "concurrently"); m.Concurrent() != want {
+		if want := !strings.HasPrefix(test.up, "SELECT") && strings.Contains(strings.ToUpper(test.up), "CONCURRENTLY"); m.Concurrent() != want {
 			t.Errorf("%s: Concurrent is %v", test.up, m.Concurrent())
 		}
 	}
@@ -133,6 +149,7 @@ func TestConcurrentIndex(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("0001_a.sql", good)
 	f.Add("0010_a.sql", "-- +goose NO TRANSACTION\n-- soketsugo:contract 9\n-- soketsugo:lock-timeout 1s\n"+good)
+	f.Add("0011_a.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nCREATE INDEX CONCURRENTLY \"a\" ON $b$/*$b$ E'\\\n-- +goose Down\n")
 	f.Fuzz(func(t *testing.T, name, content string) {
 		m, err := source.Parse(name, []byte(content))
 		if err != nil {
@@ -141,6 +158,6 @@ func FuzzParse(f *testing.F) {
 		if m.Version < 1 || m.ReadUntil < 0 || m.ReadUntil >= m.Version || len(m.Checksum) != 64 {
 			t.Errorf("%q %q: got %+v", name, content, m)
 		}
-		m.ConcurrentIndex()
+		m.ConcurrentIndexes(true)
 	})
 }
