@@ -130,19 +130,23 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return driver.RowsAffected(result.tag.RowsAffected()), nil
 	}
 	// The simple protocol: what CREATE INDEX CONCURRENTLY and several statements
-	// in one string need.
-	results, err := c.pg.Exec(ctx, query).ReadAll()
-	if err := c.ended(ctx, err); err != nil {
-		return nil, err
-	}
+	// in one string need. Rows are read and not kept.
 	var affected int64
-	for _, result := range results {
-		affected += result.CommandTag.RowsAffected()
-		if tag := result.CommandTag.String(); tag == "DEALLOCATE ALL" || tag == "DISCARD ALL" {
+	results := c.pg.Exec(ctx, query)
+	for results.NextResult() {
+		tag, err := results.ResultReader().Close()
+		if err != nil {
+			break // the results have it too
+		}
+		affected += tag.RowsAffected()
+		if text := tag.String(); text == "DEALLOCATE ALL" || text == "DISCARD ALL" {
 			// The server has forgotten them.
 			c.statements.clear()
 			c.local = nil
 		}
+	}
+	if err := c.ended(ctx, results.Close()); err != nil {
+		return nil, err
 	}
 	return driver.RowsAffected(affected), nil
 }

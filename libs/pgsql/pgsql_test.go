@@ -610,6 +610,34 @@ func TestSimpleProtocol(t *testing.T) {
 	}
 }
 
+// Rows that nobody asked for are not kept.
+func TestExecKeepsNoRows(t *testing.T) {
+	db := open(t, database(t), one(4))
+	const count = 10000
+	for _, query := range []string{
+		fmt.Sprintf("SELECT n FROM generate_series(1, %d) n", count),
+		fmt.Sprintf("SELECT 1; COPY (SELECT n FROM generate_series(2, %d) n) TO STDOUT", count),
+	} {
+		allocations := testing.AllocsPerRun(1, func() {
+			result, err := db.ExecContext(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows, err := result.RowsAffected(); err != nil || rows != count {
+				t.Errorf("%s: got %d rows, %v; want %d", query, rows, err, count)
+			}
+		})
+		if allocations > count/10 {
+			t.Errorf("%s: %.0f allocations", query, allocations)
+		}
+	}
+	// What fails after some rows still fails.
+	if _, err := db.ExecContext(t.Context(), "SELECT 1; SELECT 1 / (5000 - n) FROM generate_series(1, 10000) n"); code(err) != "22012" {
+		t.Errorf("got %v, want 22012", err)
+	}
+	pid(t, db)
+}
+
 // A URL says what it can say, and is refused for the rest without its password.
 func TestParseConfig(t *testing.T) {
 	defaults := pgsql.Config{ConnectTimeout: time.Second, StatementCache: 9, Pool: pgsql.Pool{MaxConns: 5, MaxConnLifetime: time.Hour}}
