@@ -221,6 +221,9 @@ func concurrentIndex(words []string) (index Index, found bool) {
 
 // check refuses statements that cannot be run as what they are.
 func (m *Migration) check() error {
+	if slices.ContainsFunc(slices.Concat(statements(m.Up), statements(m.Down)), readsClient) {
+		return errors.New("COPY ... FROM STDIN waits for rows that nobody sends: write INSERT INTO ... VALUES")
+	}
 	for _, up := range []bool{true, false} {
 		for _, index := range m.ConcurrentIndexes(up) {
 			if index == (Index{}) {
@@ -230,6 +233,20 @@ func (m *Migration) check() error {
 		}
 	}
 	return nil
+}
+
+// readsClient says whether a statement is a COPY of what the client sends, which
+// the grammar calls STDIN or STDOUT.
+func readsClient(words []string) bool {
+	if _, found := cutKeywords(words, "COPY"); !found {
+		return false
+	}
+	for i := range words {
+		if from, found := cutKeywords(words[i:], "FROM"); found && len(from) > 0 {
+			return strings.EqualFold(from[0], "STDIN") || strings.EqualFold(from[0], "STDOUT")
+		}
+	}
+	return false
 }
 
 // Concurrent says whether the file has a statement that waits for others

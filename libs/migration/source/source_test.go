@@ -30,6 +30,10 @@ func TestParse(t *testing.T) {
 		},
 		{"0001_a.sql", strings.ReplaceAll(good, "\n", "\r\n"), source.Migration{Version: 1, Up: "SELECT 1;", Down: "SELECT 2;"}},
 		{
+			"0001_a.sql", "-- +goose Up\nCOPY (SELECT 'FROM STDIN') TO STDOUT; COPY a FROM '/b';\n-- +goose Down\nSELECT $$; COPY a FROM STDIN$$;",
+			source.Migration{Version: 1, Up: "COPY (SELECT 'FROM STDIN') TO STDOUT; COPY a FROM '/b';", Down: "SELECT $$; COPY a FROM STDIN$$;"},
+		},
+		{
 			"0001_a.sql", "-- +goose Up\n-- soketsugo:allow a-rule because\nSELECT 1;\n-- +goose Down\n",
 			source.Migration{Version: 1, Up: "-- soketsugo:allow a-rule because\nSELECT 1;"},
 		},
@@ -79,6 +83,8 @@ func TestParseRefuses(t *testing.T) {
 		{"0001_a.sql", "-- soketsugo:statement-timeout\n" + good, "takes a duration"},
 		{"0002_a.sql", "-- soketsugo:contract\n" + good, "takes the number"},
 		{"0002_a.sql", "-- soketsugo:contract 2\n" + good, "lower than the file's own"},
+		{"0001_a.sql", "-- +goose Up\nSELECT 1; copy a (b) /* c */ FROM -- d\nstdin;\n-- +goose Down\n", "COPY ... FROM STDIN"},
+		{"0001_a.sql", "-- +goose Up\nSELECT 1;\n-- +goose Down\nCOPY a FROM STDOUT WITH (FORMAT csv);\n", "COPY ... FROM STDIN"},
 		{"0002_a.sql", "-- soketsugo:locktimeout 5s\n" + good, "is not known"},
 	} {
 		_, err := source.Parse(test.name, []byte(test.content))

@@ -33,7 +33,7 @@ var Rules = []*Rule{
 var (
 	ruleFormat = &Rule{Name: "format", Down: true, Always: true,
 		Breaks:  "migrate does not take the file, or understands a marker in another way than its reader",
-		Instead: "Name it `NNNN_name.sql`; write markers as goose's manual does, at the beginning of the line"}
+		Instead: "Name it `NNNN_name.sql`; write markers as goose's manual does, at the beginning of the line; `INSERT` instead of `COPY … FROM STDIN`; a plain or quoted name for an index that is made `CONCURRENTLY`"}
 	ruleSyntax = &Rule{Name: "syntax", Down: true, Always: true,
 		Breaks:  "PostgreSQL does not take the statement, and the release stops half way",
 		Instead: "Correct it; `-- +goose StatementBegin` and `StatementEnd` go around what has semicolons in it"}

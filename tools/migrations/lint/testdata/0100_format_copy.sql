@@ -1,0 +1,5 @@
+-- +goose Up
+COPY things (id) FROM STDIN;
+
+-- +goose Down
+SELECT 1;
