@@ -302,6 +302,19 @@ func TestUpOverridesTimeouts(t *testing.T) {
 	}
 }
 
+// A pooler in session mode is as good as the server at once, whatever process it
+// says that it is.
+func TestUpThroughPooler(t *testing.T) {
+	through := cluster.Pooler(t, cluster.Database(t), "session")
+	for range 10 {
+		var log bytes.Buffer
+		_, err := up(t.Context(), open(t, through), files("CREATE TABLE a (x int);"), patient, slog.New(slog.NewJSONHandler(&log, nil)))
+		if err != nil || strings.Contains(log.String(), "waiting") {
+			t.Errorf("Up: %v:\n%s", err, &log)
+		}
+	}
+}
+
 // A database that is ahead is left alone, and the answer says what to do.
 func TestUpOnNewerSchema(t *testing.T) {
 	db := open(t, cluster.Database(t))

@@ -95,9 +95,9 @@ func (s *session) greet(ctx context.Context, wantsLock bool) error {
 	// with PostgreSQL 14. pg_settings would tell too, and take longer than all else.
 	// A server that does not wait until a commit is on disk could forget, in a crash,
 	// what a run has reported as done. A lock must not be taken behind a pooler, whose
-	// server process is not the one that it promised.
+	// server process is not the one that it promised; PgBouncer promises one of 32 bits.
 	const query = `SELECT pg_backend_pid(), to_regclass('` + history.Table + `') IS NOT NULL,
-		CASE WHEN $1 AND pg_backend_pid() = $2 THEN pg_try_advisory_lock($3) ELSE false END,
+		CASE WHEN $1 AND pg_backend_pid() = $2::int8 THEN pg_try_advisory_lock($3) ELSE false END,
 		set_config('application_name', 'migrate', false),
 		CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
 			THEN set_config('client_connection_check_interval', $4, false) END,
