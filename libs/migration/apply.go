@@ -27,7 +27,7 @@ func (s *session) read(m *Migrator) error {
 	if s.provider != nil {
 		return nil
 	}
-	s.store = &store{}
+	s.store = &store{pid: s.pid}
 	provider, err := goose.NewProvider(goose.DialectCustom, s.db, m.files, goose.WithStore(s.store),
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
@@ -176,6 +176,8 @@ func unquoted(identifier string) string {
 // for already, so only changes reach the database, in the transaction of the
 // migration itself.
 type store struct {
+	// pid is that of the server's process that holds the lock; 0 for SQLite.
+	pid int64
 	// migration is the one at hand.
 	migration source.Migration
 	// applied is whether it is applied.
@@ -205,7 +207,14 @@ func (s *store) Insert(ctx context.Context, db goosedb.DBTxConn, request goosedb
 	if err := s.madeIndexes(ctx, db); err != nil {
 		return err
 	}
-	return history.Insert(ctx, db, s.migration)
+	if s.pid == 0 {
+		return history.Insert(ctx, db, s.migration)
+	}
+	err := history.InsertBy(ctx, db, s.migration, s.pid)
+	if errors.Is(err, history.ErrOtherProcess) {
+		return fmt.Errorf("%w: %w: %w", ErrConfiguration, errPooler, err)
+	}
+	return err
 }
 
 // madeIndexes returns an error unless the indexes are there and of use: IF NOT EXISTS

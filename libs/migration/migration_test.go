@@ -19,6 +19,8 @@ import (
 
 	"github.com/soketsugo/soketsugo/libs/migration"
 	"github.com/soketsugo/soketsugo/libs/migration/database"
+	"github.com/soketsugo/soketsugo/libs/migration/history"
+	"github.com/soketsugo/soketsugo/libs/migration/source"
 	"github.com/soketsugo/soketsugo/libs/testing/long"
 	"github.com/soketsugo/soketsugo/libs/testing/postgrestest"
 )
@@ -312,6 +314,59 @@ func TestUpThroughPooler(t *testing.T) {
 		if err != nil || strings.Contains(log.String(), "waiting") {
 			t.Errorf("Up: %v:\n%s", err, &log)
 		}
+	}
+}
+
+// A pooler in transaction mode is recognised also while others use its connections
+// for a moment each.
+func TestUpRefusesBusyPooler(t *testing.T) {
+	long.Test(t)
+	through := cluster.Pooler(t, cluster.Database(t), "transaction")
+	var clients sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	for client := range 3 {
+		db := open(t, through)
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := db.ExecContext(t.Context(), fmt.Sprintf("SELECT pg_sleep(0.000%d)", client)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	impatient := migration.Config{DatabaseWait: 5 * time.Second, LockWait: 100 * time.Millisecond}
+	for range 100 {
+		db := open(t, through)
+		_, err := up(t.Context(), db, files("CREATE TABLE a (x int);"), impatient, discard())
+		_ = db.Close()
+		if migration.ExitCode(err) != migration.ExitConfiguration {
+			t.Errorf("Up: got %v, want exit code %d", err, migration.ExitConfiguration)
+		}
+	}
+	stop()
+	clients.Wait()
+}
+
+// Nothing is noted by a process of the server that does not hold the lock.
+func TestInsertBy(t *testing.T) {
+	db := open(t, cluster.Database(t))
+	session := db.Session()
+	t.Cleanup(func() { _ = session.Close() })
+	pid, err := database.BackendPID(t.Context(), session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := history.Create(t.Context(), session, database.PostgreSQL); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []error{history.ErrOtherProcess, nil} {
+		if err := history.InsertBy(t.Context(), session, source.Migration{Version: 1}, pid+1-int64(i)); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	if entries, err := history.Read(t.Context(), session); err != nil || len(entries) != 1 {
+		t.Errorf("the history is %v, %v; want one entry", entries, err)
 	}
 }
 

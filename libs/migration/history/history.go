@@ -109,6 +109,26 @@ func Insert(ctx context.Context, db Runner, m source.Migration) error {
 	return nil
 }
 
+// ErrOtherProcess is returned by InsertBy when the statement reached another process
+// of PostgreSQL than the one that holds the lock.
+var ErrOtherProcess = errors.New("another process of the server holds the lock")
+
+// InsertBy is Insert by one process of PostgreSQL and no other one.
+func InsertBy(ctx context.Context, db Runner, m source.Migration, pid int64) error {
+	const query = `INSERT INTO ` + Table + ` (version, name, checksum) SELECT $1::int8, $2::text, $3::text WHERE pg_backend_pid() = $4::int8`
+	result, err := db.ExecContext(ctx, query, m.Version, m.Name, m.Checksum, pid)
+	if err == nil {
+		var count int64
+		if count, err = result.RowsAffected(); err == nil && count == 0 {
+			err = ErrOtherProcess
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("noting that %s was applied: %w", m.Name, err)
+	}
+	return nil
+}
+
 // Delete notes that a migration was taken back.
 func Delete(ctx context.Context, db Runner, version int64) error {
 	if _, err := db.ExecContext(ctx, `DELETE FROM `+Table+` WHERE version = $1`, version); err != nil {
