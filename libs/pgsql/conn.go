@@ -181,8 +181,8 @@ func (c *conn) run(ctx context.Context, query string, args []driver.NamedValue) 
 		if err == nil || !old || !isStale(err) {
 			return result, err
 		}
-		// It was prepared for another schema. What a statement does that fails is
-		// undone, so it can run again; but a transaction around it has failed.
+		// It was prepared for another schema, and has not begun to run, so it can run
+		// again; but a transaction around it has failed.
 		if forgotten := errors.Join(c.forget(ctx, known), c.forgetLocal(ctx)); forgotten != nil || !alone {
 			return nil, err
 		}
@@ -304,15 +304,20 @@ func (c *conn) deallocate(ctx context.Context, name string) error {
 }
 
 // isStale says whether a statement failed because it was prepared for another
-// schema, or the server does not have it any more.
+// schema, or the server does not have it any more. It has done nothing then: what
+// fails in a function or procedure that it calls, which may have committed, has a
+// context, and no position in the statement.
 func isStale(err error) bool {
 	var refused *pgconn.PgError
-	if !errors.As(err, &refused) {
+	if !errors.As(err, &refused) || refused.Where != "" {
 		return false
 	}
 	switch refused.Code {
-	case noSuchStatement, datatypeMismatch, undefinedFunction:
+	case noSuchStatement:
 		return true
+	case datatypeMismatch, undefinedFunction:
+		// Found where the statement is read again.
+		return refused.Position > 0
 	case featureNotSupported:
 		// The code has other uses; the server's function has not.
 		return refused.Routine == "RevalidateCachedQuery"

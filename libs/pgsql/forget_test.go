@@ -81,6 +81,31 @@ func TestUnknownStatement(t *testing.T) {
 	}
 }
 
+// A statement that fails while it runs is not run again, whatever the code: a
+// procedure may have committed before.
+func TestRunsOnce(t *testing.T) {
+	for _, body := range []string{
+		"RAISE EXCEPTION SQLSTATE '26000'",
+		"RAISE EXCEPTION SQLSTATE '42804'",
+		"RAISE EXCEPTION SQLSTATE '42883'",
+		"PERFORM no_such_function()",
+		"UPDATE runs SET count = 'x'::text",
+		"EXECUTE 'EXECUTE no_such_statement'",
+	} {
+		db := open(t, cluster.Database(t), one(4))
+		exec(t, db, "CREATE TABLE runs (count int); INSERT INTO runs VALUES (0)")
+		exec(t, db, "CREATE PROCEDURE run(fails bool) LANGUAGE plpgsql AS $$ BEGIN UPDATE runs SET count = count + 1; COMMIT; IF fails THEN "+body+"; END IF; END $$")
+		exec(t, db, "CALL run($1)", false)
+		if _, err := db.ExecContext(t.Context(), "CALL run($1)", true); err == nil {
+			t.Errorf("%s: the procedure did not fail", body)
+		}
+		var count int
+		if err := db.QueryRowContext(t.Context(), "SELECT count FROM runs").Scan(&count); err != nil || count != 2 {
+			t.Errorf("%s: it ran %d times (%v), want 2", body, count, err)
+		}
+	}
+}
+
 // A statement that the server has parsed and not described is taken back.
 func TestHalfPrepared(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
