@@ -34,7 +34,7 @@ func Exits() []Exit {
 	return []Exit{
 		{ExitOK, "done, or nothing to do", "nothing", false},
 		{ExitConfiguration, "a setting is wrong, or the database refuses the user", "mend what the message names", false},
-		{ExitUnreachable, "the database was not reachable in time", "see whether it runs and can be reached; run again", true},
+		{ExitUnreachable, "the database was not reachable in time, or could only be read", "see whether it runs, can be reached and is no standby; run again", true},
 		{ExitLocked, "a lock was not obtained in time", "end what the log names as its holder, or wait for it; run again", true},
 		{ExitFailed, "a migration failed; those before it are kept, of itself nothing", "mend the migration in a new release", false},
 		{ExitHistory, "the history in the database does not match the binary", "do what the message says; nothing was changed", false},
@@ -45,7 +45,7 @@ func Exits() []Exit {
 var (
 	// ErrConfiguration: the settings or the files cannot work.
 	ErrConfiguration = errors.New("the configuration cannot work")
-	// ErrUnreachable: the database did not answer in time.
+	// ErrUnreachable: the database did not answer in time, or could only be read.
 	ErrUnreachable = errors.New("the database did not answer in time")
 	// ErrLocked: another session held a lock for too long.
 	ErrLocked = errors.New("a lock was not obtained in time")

@@ -348,6 +348,33 @@ func TestUpRefusesBusyPooler(t *testing.T) {
 	clients.Wait()
 }
 
+// A database that can only be read, as a standby can, is waited for as one that is
+// away.
+func TestUpReadOnly(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	admin := open(t, databaseURL)
+	set := func(value string) error {
+		_, err := admin.ExecContext(context.Background(), "SET default_transaction_read_only = off; "+
+			"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = "+value+"', current_database()); END $$")
+		return err
+	}
+	if err := set("on"); err != nil {
+		t.Fatal(err)
+	}
+	short := migration.Config{DatabaseWait: 300 * time.Millisecond, LockWait: time.Second}
+	if _, err := up(t.Context(), open(t, databaseURL), files("CREATE TABLE a (x int);"), short, discard()); migration.ExitCode(err) != migration.ExitUnreachable {
+		t.Errorf("Up: got %v, want exit code %d", err, migration.ExitUnreachable)
+	}
+	time.AfterFunc(300*time.Millisecond, func() {
+		if err := set("off"); err != nil {
+			t.Error(err)
+		}
+	})
+	if result, err := up(t.Context(), open(t, databaseURL), files("CREATE TABLE a (x int);"), patient, discard()); err != nil || result.Version != 1 {
+		t.Errorf("Up: got %+v, %v; want version 1", result, err)
+	}
+}
+
 // Nothing is noted by a process of the server that does not hold the lock.
 func TestInsertBy(t *testing.T) {
 	db := open(t, cluster.Database(t))

@@ -37,6 +37,8 @@ const (
 	mostLosses = 5
 	// firstPauseAfterLoss gives a server that restarts a moment. It doubles.
 	firstPauseAfterLoss = 200 * time.Millisecond
+	// pauseReadOnly is how soon it begins anew because the database can only be read.
+	pauseReadOnly = 500 * time.Millisecond
 )
 
 // Codes of PostgreSQL's errors.
@@ -44,6 +46,7 @@ const (
 	lockNotAvailable      = "55P03"
 	deadlockDetected      = "40P01"
 	insufficientPrivilege = "42501"
+	readOnlyTransaction   = "25006"
 )
 
 // hasCode says whether an error is one of PostgreSQL's with one of those codes.
@@ -147,10 +150,13 @@ func (s *session) compare(ctx context.Context, migrations []source.Migration) ([
 
 // locked does work while no other runner does, on a session that holds the lock
 // and has a history. When the connection breaks it begins anew, because what was
-// committed is in the history. Who waits for the lock stops waiting when the
-// history says that nothing is left to do; done may be nil.
+// committed is in the history; and when the database can only be read, as a standby
+// can until it takes over. Who waits for the lock stops waiting when the history says
+// that nothing is left to do; done may be nil.
 func (m *Migrator) locked(ctx context.Context, done func([]history.Line) bool, work func(context.Context, *session) error) error {
-	for losses := 0; ; losses++ {
+	var losses int
+	var readOnlySince time.Time
+	for {
 		s, err := m.connect(ctx, true)
 		if err != nil {
 			return err
@@ -165,14 +171,28 @@ func (m *Migrator) locked(ctx context.Context, done func([]history.Line) bool, w
 		}
 		lost := err != nil && ctx.Err() == nil && s.lost()
 		s.close()
+		var pause time.Duration
 		switch {
+		case ctx.Err() == nil && hasCode(err, readOnlyTransaction):
+			if readOnlySince.IsZero() {
+				readOnlySince = time.Now()
+			}
+			left := m.config.DatabaseWait - time.Since(readOnlySince)
+			if left <= 0 {
+				return fmt.Errorf("%w: for %s it could only be read: %w", ErrUnreachable, m.config.DatabaseWait, err)
+			}
+			m.log.Info("waiting for a database that can be written to", "limit", m.config.DatabaseWait.String(), "error", err.Error())
+			pause = min(pauseReadOnly, left)
 		case !lost:
 			return interrupted(ctx, err)
 		case losses == mostLosses:
 			return fmt.Errorf("%w: the connection broke %d times: %w", ErrUnreachable, losses+1, err)
+		default:
+			m.log.Warn("the connection broke; beginning anew", "error", err.Error())
+			pause = firstPauseAfterLoss << losses
+			losses++
 		}
-		m.log.Warn("the connection broke; beginning anew", "error", err.Error())
-		if err := sleep(ctx, firstPauseAfterLoss<<losses); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
