@@ -133,7 +133,8 @@ func (s *session) hasHistory(ctx context.Context) (bool, error) {
 	return exists, err
 }
 
-// compare reads the history, which may not exist yet.
+// compare reads the history. Where there is none yet it reads goose's, which Up would
+// take over.
 func (s *session) compare(ctx context.Context, migrations []source.Migration) ([]history.Line, error) {
 	exists, err := s.hasHistory(ctx)
 	if err != nil {
@@ -141,9 +142,12 @@ func (s *session) compare(ctx context.Context, migrations []source.Migration) ([
 	}
 	var entries []history.Entry
 	if exists {
-		if entries, err = history.Read(ctx, s.db); err != nil {
-			return nil, err
-		}
+		entries, err = history.Read(ctx, s.db)
+	} else {
+		entries, err = history.ReadGoose(ctx, s.db, s.dialect, migrations)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return history.Compare(entries, migrations), nil
 }

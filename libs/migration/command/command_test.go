@@ -339,6 +339,20 @@ func TestAdopt(t *testing.T) {
 		"0001_a.sql": change("CREATE TABLE a (x int);", "DROP TABLE a;"),
 		"0002_b.sql": change("CREATE TABLE b (x int);", "DROP TABLE b;"),
 	})
+	// What up would take over is done already for those who only look.
+	if code, out, log := migrate(t, folder, databaseURL, "plan"); code != 0 || strings.Contains(out, "0001_a.sql") || !strings.Contains(out, "0002_b.sql") {
+		t.Errorf("plan: the exit code is %d:\n%s%s", code, out, log)
+	}
+	without := folderWith(t, map[string]string{"0001_a.sql": change("CREATE TABLE a (x int);", "DROP TABLE a;")})
+	if code, _, log := migrate(t, without, databaseURL, "verify"); code != 0 {
+		t.Errorf("verify: the exit code is %d:\n%s", code, log)
+	}
+	other := folderWith(t, map[string]string{"0002_b.sql": change("CREATE TABLE b (x int);", "DROP TABLE b;")})
+	for _, command := range []string{"up", "plan"} {
+		if code, _, log := migrate(t, other, databaseURL, command); code != 6 || !strings.Contains(log, "not in this binary") {
+			t.Errorf("%s without a file that goose applied: the exit code is %d, want %d:\n%s", command, code, 6, log)
+		}
+	}
 	if code, _, log := migrate(t, folder, databaseURL); code != 0 || !strings.Contains(log, "took over the history") {
 		t.Fatalf("the exit code is %d:\n%s", code, log)
 	}
