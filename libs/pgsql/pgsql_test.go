@@ -142,6 +142,22 @@ func database(t *testing.T) string {
 	return shared
 }
 
+// Bytes for types of users are not taken for their text form.
+func TestBytesOfDomains(t *testing.T) {
+	db := open(t, cluster.Database(t), one(4))
+	exec(t, db, "CREATE DOMAIN image AS bytea; CREATE DOMAIN note AS text; CREATE TYPE mood AS ENUM ('good')")
+	for _, test := range []struct{ query, value string }{
+		{"SELECT $1::image::bytea", `\x41\\`},
+		{"SELECT $1::note::text", `a 'b' \x41`},
+		{"SELECT $1::mood::text", "good"},
+	} {
+		var got []byte
+		if err := db.QueryRowContext(t.Context(), test.query, []byte(test.value)).Scan(&got); err != nil || string(got) != test.value {
+			t.Errorf("%s: got %q, %v; want %q", test.query, got, err, test.value)
+		}
+	}
+}
+
 // JSON is written and read as bytes too.
 func TestJSON(t *testing.T) {
 	db := open(t, database(t), one(4))

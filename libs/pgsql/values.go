@@ -27,6 +27,8 @@ const (
 	oidTimestamp   = 1114
 	oidTimestampTZ = 1184
 	oidJSONB       = 3802
+	// firstOfUser is the first OID that a type of a user can have.
+	firstOfUser = 16384
 )
 
 // The formats of the protocol.
@@ -48,9 +50,10 @@ func encodeAll(args []driver.NamedValue, types []uint32) (values [][]byte, forma
 		}
 		raw, isBytes := arg.Value.([]byte)
 		switch {
-		case isBytes && (types == nil || i < len(types) && types[i] == oidBytea):
-			// Bytes need the binary form. Where the type is not known they are taken
-			// for what they most likely are.
+		case isBytes && (types == nil || i < len(types) && (types[i] == oidBytea || types[i] >= firstOfUser)):
+			// Bytes need the binary form, a domain over them too: read as text some would
+			// become others. Where the type is not known they are taken for what they most
+			// likely are. What is like text has the same form in both.
 			if formats == nil {
 				formats = make([]int16, len(args))
 			}
