@@ -18,6 +18,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -57,11 +59,35 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.setDateStyle(ctx, pg); err != nil {
+		farewell, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = pg.Close(farewell) // the server notices in any case
+		return nil, err
+	}
 	c.answers.Add(1)
 	now := time.Now()
 	return &conn{
 		pg: pg, connector: c, statements: newStatements(c.config.StatementCache), used: now, expires: c.config.Pool.expiry(now),
 	}, nil
+}
+
+// setDateStyle asks for times in the form in which they are read, where the database
+// or the role has another default and the URL says nothing about it. In the startup
+// packet that would change the order of day and month in what is written too.
+func (c *Connector) setDateStyle(ctx context.Context, pg *pgconn.PgConn) error {
+	if style := pg.ParameterStatus("DateStyle"); style == "" || strings.HasPrefix(style, "ISO") {
+		return nil
+	}
+	for name, value := range c.config.server.RuntimeParams {
+		if strings.EqualFold(name, "DateStyle") || name == "options" && strings.Contains(strings.ToLower(value), "datestyle") {
+			return nil
+		}
+	}
+	if _, err := pg.Exec(ctx, "SET DateStyle = ISO").ReadAll(); err != nil {
+		return fmt.Errorf("setting the form of times: %w", err)
+	}
+	return nil
 }
 
 // Driver returns a driver that refuses to open connections by name: only

@@ -158,6 +158,30 @@ func TestBytesOfDomains(t *testing.T) {
 	}
 }
 
+// Times are read whatever form the database has for people, unless the URL asks
+// for another one.
+func TestDateStyle(t *testing.T) {
+	databaseURL := cluster.Database(t)
+	exec(t, open(t, databaseURL, one(0)), "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET DateStyle = SQL, DMY', current_database()); END $$")
+	for _, test := range []struct{ setting, want string }{
+		{"", "ISO, DMY"},
+		{"&datestyle=German", "German, DMY"},
+		{"&options=-c%20DateStyle%3DGerman", "German, DMY"},
+	} {
+		var got string
+		if err := open(t, databaseURL+test.setting, one(0)).QueryRowContext(t.Context(), "SELECT current_setting('datestyle')").Scan(&got); err != nil || got != test.want {
+			t.Errorf("with %q: got %s, %v; want %s", test.setting, got, err, test.want)
+		}
+	}
+	for _, through := range []string{databaseURL, cluster.Pooler(t, databaseURL, "transaction")} {
+		var got time.Time
+		want := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+		if err := open(t, through, one(0)).QueryRowContext(t.Context(), "SELECT $1::timestamptz", want).Scan(&got); err != nil || !got.Equal(want) {
+			t.Errorf("got %s, %v; want %s", got, err, want)
+		}
+	}
+}
+
 // JSON is written and read as bytes too.
 func TestJSON(t *testing.T) {
 	db := open(t, database(t), one(4))
