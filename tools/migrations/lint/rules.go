@@ -22,7 +22,7 @@ type Rule struct {
 var Rules = []*Rule{
 	ruleFormat, ruleSyntax, ruleWaiver, ruleNoDown, ruleHidden,
 	ruleTransactionControl, ruleNeedsNoTransaction, ruleOneStatement, ruleNotRepeatable,
-	ruleTimeoutChanged, ruleLockTimeoutOff,
+	ruleTimeoutChanged, ruleSettingStays, ruleLockTimeoutOff,
 	ruleIndexBlocksWrites, ruleIndexDropBlocks, ruleReindexBlocks,
 	ruleAddColumnRewrites, ruleAddColumnNotNull, ruleColumnTypeRewrites, ruleTableRewrites,
 	ruleSetNotNullScans, ruleConstraintScans, ruleValidateUnderLock, ruleConstraintBuildsIndex,
@@ -61,6 +61,9 @@ var (
 	ruleTimeoutChanged = &Rule{Name: "timeout-changed", Down: true,
 		Breaks:  "`SET lock_timeout` or `statement_timeout` stays for the files behind it, and takes away what keeps servers from waiting",
 		Instead: "`-- soketsugo:lock-timeout 5s` or `-- soketsugo:statement-timeout 20m` for the file alone"}
+	ruleSettingStays = &Rule{Name: "setting-stays", Down: true,
+		Breaks:  "`SET search_path` and the like stay for the files behind it when one run applies them, and not when a later run does, so that databases come to differ",
+		Instead: "`SET LOCAL`, which ends with the file; for `search_path` rather the schema before each name"}
 	ruleLockTimeoutOff = &Rule{Name: "lock-timeout-off", Down: true, File: true,
 		Breaks:  "`-- soketsugo:lock-timeout 0s`: everybody who uses the table waits behind a migration that waits without end",
 		Instead: "A limit; a migration that does not get its lock is tried again"}

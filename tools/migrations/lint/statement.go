@@ -442,11 +442,17 @@ func (l *linter) settings(s *grammar.Statement) {
 		l.report(ruleTimeoutChanged, fmt.Sprintf("this changes %s, by which migrate keeps everybody from waiting behind a lock, also for the files behind this one", what),
 			"write -- soketsugo:lock-timeout 5s or -- soketsugo:statement-timeout 20m, which hold for this file")
 	}
+	stays := func(what string) {
+		l.report(ruleSettingStays, fmt.Sprintf("this sets %s for the files behind this one too, but only when one run applies both", what),
+			"write SET LOCAL, which ends with the file, or for search_path the schema before each name")
+	}
 	switch set := s.VariableSetStmt; {
 	case set != nil && set.Kind == "VAR_RESET_ALL", s.DiscardStmt != nil:
 		changes("all settings")
 	case set != nil && slices.Contains(limits, strings.ToLower(set.Name)):
 		changes(strings.ToLower(set.Name))
+	case set != nil && !set.Local && !strings.HasPrefix(set.Name, "TRANSACTION"):
+		stays(strings.ToLower(set.Name))
 	case s.TransactionStmt != nil:
 		l.report(ruleTransactionControl, strings.TrimPrefix(s.TransactionStmt.Kind, "TRANS_STMT_")+" interferes with the transaction in which migrate applies the file and notes its version: when it fails later, half of the file stays",
 			"leave it out: a file is one transaction, and one with "+noTransactionMarker+" has none")
@@ -463,9 +469,16 @@ func (l *linter) settings(s *grammar.Statement) {
 			continue
 		}
 		names := grammar.Names(node.FuncCall.Name)
+		if len(names) == 0 || names[len(names)-1] != "set_config" {
+			continue
+		}
 		setting := node.FuncCall.Args[0].Const
-		if len(names) > 0 && names[len(names)-1] == "set_config" && (setting == nil || setting.String == nil || slices.Contains(limits, strings.ToLower(setting.String.Value))) {
+		local := node.FuncCall.Args[len(node.FuncCall.Args)-1].Const
+		switch {
+		case setting == nil || setting.String == nil || slices.Contains(limits, strings.ToLower(setting.String.Value)):
 			changes("a timeout")
+		case local == nil || local.Boolean == nil || !local.Boolean.Value:
+			stays(strings.ToLower(setting.String.Value))
 		}
 	}
 }

@@ -205,7 +205,12 @@ type (
 	Const struct {
 		Integer *Integer `json:"ival"`
 		String  *String  `json:"sval"`
+		Boolean *Boolean `json:"boolval"`
 		Null    bool     `json:"isnull"`
+	}
+	// Boolean is true or false.
+	Boolean struct {
+		Value bool `json:"boolval"`
 	}
 	// Expr is an operator with its operands.
 	Expr struct {
@@ -442,6 +447,8 @@ type (
 	VariableSetStmt struct {
 		Kind string `json:"kind"`
 		Name string `json:"name"`
+		// Local says that it ends with the transaction.
+		Local bool `json:"is_local"`
 	}
 	// TransactionStmt is BEGIN, COMMIT and so on.
 	TransactionStmt struct {
