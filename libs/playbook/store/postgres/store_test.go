@@ -37,6 +37,12 @@ func TestConformance(t *testing.T) {
 // A thousand repetitions of one event are applied once.
 func TestThousandEvents(t *testing.T) { storetest.ThousandEvents(t, open(t, cluster.Database(t))) }
 
+// An event amid completions leaves nothing to do. TestEventDuringCompletion has the one
+// order that matters.
+func TestEventAmidCompletions(t *testing.T) {
+	storetest.EventAmidCompletions(t, open(t, cluster.Database(t)))
+}
+
 // The schema is too old until the migrations are there, and new enough ever after.
 func TestCheckSchema(t *testing.T) {
 	databaseURL := cluster.Database(t)

@@ -32,6 +32,9 @@ func TestConformance(t *testing.T) { storetest.Run(t, open) }
 // A thousand repetitions of one event are applied once.
 func TestThousandEvents(t *testing.T) { storetest.ThousandEvents(t, open(t)) }
 
+// An event amid completions leaves nothing to do.
+func TestEventAmidCompletions(t *testing.T) { storetest.EventAmidCompletions(t, open(t)) }
+
 // A crowd is no problem.
 func TestCrowd(t *testing.T) { storetest.Crowd(t, open) }
 

@@ -98,9 +98,10 @@ func applyEventTwice(t *testing.T, store Store) {
 	wantState(t, store, 11, domain.EnrolmentCancelled)
 }
 
-// Whether a task is completed before an event or after it, none is left to do for an
-// enrolment that was cancelled.
-func eventDuringCompletion(t *testing.T, store Store) {
+// EventAmidCompletions tests a store on an empty database: whether a task is completed
+// before an event or after it, none is left to do for an enrolment that was cancelled.
+// It is not part of Run, of which every statement is kept in its order.
+func EventAmidCompletions(t *testing.T, store Store) {
 	const playbooks = 8
 	for n := range playbooks {
 		enrol(t, store, 10+n, createActive(t, store, 100+n), "c", domain.EnrolmentActive)

@@ -77,7 +77,6 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"PurgeRequests", purgeRequests},
 		{"ApplyEvent", applyEvent},
 		{"ApplyEventTwice", applyEventTwice},
-		{"EventDuringCompletion", eventDuringCompletion},
 		{"PurgeEvents", purgeEvents},
 		{"CancelledContext", cancelledContext},
 	} {
