@@ -192,6 +192,27 @@ func TestLeastDuration(t *testing.T) {
 	}
 }
 
+// A min that is none of a duration is a mistake in the program.
+func TestLeastMistakes(t *testing.T) {
+	for name, into := range map[string]any{
+		"no duration": &struct {
+			Wait time.Duration `config:"WAIT" min:"soon" doc:"how long"`
+		}{},
+		"another type": &struct {
+			Limit int `config:"LIMIT" min:"1s" doc:"how many"`
+		}{},
+	} {
+		func() {
+			defer func() {
+				if cause := fmt.Sprint(recover()); !strings.Contains(cause, "has a min that is none of a duration") {
+					t.Errorf("%s: got %q", name, cause)
+				}
+			}()
+			config.Describe(into)
+		}()
+	}
+}
+
 // Describe and Defaults give what --help says.
 func TestDescribeAndDefaults(t *testing.T) {
 	described := config.Describe(&example{})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/soketsugo/soketsugo/libs/runtime/requests"
 	"google.golang.org/grpc"
@@ -27,19 +26,22 @@ func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, er
 	return ctx, nil
 }
 
-// begin counts a request in. The request is nil when the process is full. It gets
-// a deadline when it has none and timeout is not zero; a stream has no timeout.
-func (s *Server) begin(ctx context.Context, method string, timeout time.Duration) (context.Context, *requests.Request) {
+// begin counts a request in: a call, which gets a deadline when it has none, or a
+// stream. The request is nil when the process is full.
+func (s *Server) begin(ctx context.Context, method string, stream bool) (context.Context, *requests.Request) {
 	if !s.methods[method] {
 		method = requests.Unmatched
 	}
-	return s.traffic.Begin(ctx, method, requests.Incoming{
+	said := requests.Incoming{
 		RequestID:   incoming(ctx, requestIDKey),
 		Traceparent: incoming(ctx, "traceparent"),
 		Tracestate:  incoming(ctx, "tracestate"),
-		Stream:      timeout == 0,
-		Timeout:     timeout,
-	})
+		Stream:      stream,
+	}
+	if !stream {
+		said.Timeout = s.tracker.Timeout()
+	}
+	return s.traffic.Begin(ctx, method, said)
 }
 
 func incoming(ctx context.Context, key string) string {
@@ -53,7 +55,7 @@ func (s *Server) unary(ctx context.Context, message any, info *grpc.UnaryServerI
 	if isProbe(info.FullMethod) {
 		return next(ctx, message)
 	}
-	ctx, request := s.begin(ctx, info.FullMethod, s.tracker.Timeout())
+	ctx, request := s.begin(ctx, info.FullMethod, false)
 	if request == nil {
 		return nil, errOverload
 	}

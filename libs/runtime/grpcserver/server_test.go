@@ -430,6 +430,20 @@ func (f *fixture) leave(t *testing.T, stream grpc.ClientStream) error {
 	}
 }
 
+// Streams leave room for calls.
+func TestStreamOverload(t *testing.T) {
+	f := start(t, handlers{do: succeed, flow: func(stream grpc.ServerStream) error {
+		return stream.RecvMsg(&emptypb.Empty{})
+	}}, func(_ *grpcserver.Config, r *requests.Config) { r.MaxInFlight = 2 })
+	f.flow(t)
+	f.busy(t)
+	defer time.AfterFunc(5*time.Second, func() { f.conn.Close() }).Stop() // one that is let in says nothing
+	err := f.flow(t).RecvMsg(&emptypb.Empty{})
+	wantCode(t, "a stream too many", err, codes.ResourceExhausted)
+	wantReason(t, "a stream too many", err, reason.Overloaded)
+	wantCode(t, "a call beside the stream", f.do(t.Context()), codes.OK)
+}
+
 // When the process leaves, each kind of stream ends with UNAVAILABLE: one that
 // listens to its context, one that waits in Recv, and one that its caller sends more
 // and more. One that has its own last word keeps it.

@@ -22,7 +22,7 @@ func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.Stream
 	if isProbe(info.FullMethod) {
 		return next(service, stream)
 	}
-	ctx, request := s.begin(stream.Context(), info.FullMethod, 0)
+	ctx, request := s.begin(stream.Context(), info.FullMethod, true)
 	if request == nil {
 		return errOverload
 	}

@@ -1,6 +1,6 @@
 // Package lock reads and writes the lock file of an environment: what each
-// process runs there since its last deploy that succeeded,
-// and whether a later one did not.
+// process runs there since its last deploy that succeeded, and whether a later one
+// did not.
 package lock
 
 import (
